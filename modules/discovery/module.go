@@ -1,0 +1,80 @@
+package discovery
+
+import (
+	"context"
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	"github.com/archimedes-go/archimedes/config"
+)
+
+// Module provides the composite [Resolver] over the group "discovery.resolvers" and the configured instances. It is never
+// off: without members it knows nothing.
+//
+// To add a resolver:
+//
+//	fx.Provide(discovery.AsResolver(newConsul))
+func Module(*config.Config) fx.Option {
+	return fx.Module("discovery", fx.Provide(newSimpleConfig, newResolver))
+}
+
+// AsResolver marks a constructor whose result is asked for instances. A method Order() int places it, lower first.
+func AsResolver(constructor any) any {
+	return fx.Annotate(constructor, fx.As(new(Resolver)), fx.ResultTags(`group:"discovery.resolvers"`))
+}
+
+// AsRegistration marks a constructor whose result lists this program somewhere.
+func AsRegistration(constructor any) any {
+	return fx.Annotate(constructor, fx.As(new(Registration)), fx.ResultTags(`group:"discovery.registrations"`))
+}
+
+func newSimpleConfig(c *config.Config) (SimpleConfig, error) {
+	return config.Bind(c, "spring.cloud.discovery.client.simple", DefaultSimpleConfig())
+}
+
+type resolverParams struct {
+	fx.In
+
+	Config  SimpleConfig
+	Members []Resolver `group:"discovery.resolvers"`
+}
+
+func newResolver(p resolverParams) (Resolver, error) {
+	known, err := p.Config.static()
+	if err != nil {
+		return nil, err
+	}
+	if len(known) > 0 {
+		p.Members = append(p.Members, configured{Static: known, order: p.Config.Order})
+	}
+	return NewComposite(p.Members...), nil
+}
+
+type rootParams struct {
+	fx.In
+
+	Hooks         fx.Lifecycle
+	Registrations []Registration `group:"discovery.registrations"`
+	Log           *slog.Logger
+}
+
+// Root drives the registrations of a program that has no listener of its own: up after every other start hook, and down,
+// drain and remove before every other stop hook. It belongs at the end of the options; the web server's root takes its
+// place where there is one.
+func Root() fx.Option {
+	return fx.Invoke(func(p rootParams) {
+		all := Registrations(p.Registrations)
+		log := p.Log.With("logger", "discovery")
+		p.Hooks.Append(fx.Hook{
+			OnStart: func(context.Context) error {
+				all.Up(Address{})
+				return nil
+			},
+			OnStop: func(ctx context.Context) error {
+				all.Leave(ctx, log, nil)
+				return nil
+			},
+		})
+	})
+}
