@@ -39,7 +39,9 @@ func Run(lc fx.Lifecycle, log *slog.Logger, name string, fn func(context.Context
 			case <-ended:
 				return nil
 			case <-stop.Done():
-				return fmt.Errorf("%s did not end: %w", name, context.Cause(stop))
+				// The container has given up already and hears no error: only a line can name the culprit.
+				log.ErrorContext(stop, "background work did not end in time", "name", name)
+				return stop.Err()
 			}
 		},
 	})
