@@ -1,0 +1,494 @@
+package wire
+
+import (
+	"strconv"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
+)
+
+// DecodeApplications reads a registry or a delta, {"applications":{…}}. Of instances with one id all are kept, in their
+// order. The error is a [*SyntaxError] or a [*ShapeError].
+func DecodeApplications(data []byte) (*Applications, error) {
+	d := newJSONDecoder(data)
+	var registry *Applications
+	err := d.root("applications", func(i int) int {
+		registry = &Applications{}
+		return d.applications(registry, i)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return registry, nil
+}
+
+// DecodeApplication reads the instances of one application, {"application":{…}}. The error is a [*SyntaxError] or a
+// [*ShapeError].
+func DecodeApplication(data []byte) (*Application, error) {
+	d := newJSONDecoder(data)
+	var app *Application
+	err := d.root("application", func(i int) int {
+		app = &Application{}
+		return d.application(app, i)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return app, nil
+}
+
+// DecodeInstance reads one instance, {"instance":{…}}, with whatever it lacks: [Instance.ID] may be empty. The error is a
+// [*SyntaxError], a [*ShapeError] or a [*ValueError].
+func DecodeInstance(data []byte) (*Instance, error) {
+	d := newJSONDecoder(data)
+	var instance *Instance
+	err := d.root("instance", func(i int) int {
+		d.fault = nil
+		instance = d.instance()
+		return d.fields(instance, i)
+	})
+	if err == nil {
+		err = d.fault
+	}
+	if err != nil {
+		return nil, err
+	}
+	return instance, nil
+}
+
+// jsonDecoder turns JSON into documents. Its methods follow the rules of [jsonScanner].
+type jsonDecoder struct {
+	jsonScanner
+	*store
+	list  []*Instance // of the application being read
+	fault error       // a value of the last instance that an author of registrations should hear of
+}
+
+func newJSONDecoder(data []byte) *jsonDecoder {
+	return &jsonDecoder{jsonScanner: jsonScanner{data: data}, store: newStore(len(data))}
+}
+
+// root reads the object around a document and gives the member called name to read.
+func (d *jsonDecoder) root(name string, read func(i int) int) error {
+	i := d.space(0)
+	if d.peek(i) != '{' {
+		return newShapeError(name, d.data)
+	}
+	i = d.enter(i)
+	found := false
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			i = at
+			break
+		}
+		if string(key) != name {
+			i = d.skip(at)
+			continue
+		}
+		if found = d.peek(at) == '{'; found {
+			i = read(at)
+		} else {
+			i = d.skip(at)
+		}
+	}
+	if i = d.space(i); i >= 0 && i < len(d.data) {
+		d.fail(i, "more after the end")
+	}
+	if d.err != nil {
+		return d.err
+	}
+	if !found {
+		return newShapeError(name, d.data)
+	}
+	return nil
+}
+
+// applications reads the object at i.
+func (d *jsonDecoder) applications(registry *Applications, i int) int {
+	i = d.enter(i)
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			return at
+		}
+		switch string(key) {
+		case "versions__delta":
+			i = d.copied(&registry.Version, at)
+		case "apps__hashcode":
+			i = d.copied(&registry.Hash, at)
+		case "application":
+			registry.Applications, registry.Skipped = nil, 0
+			i = d.each(at, &registry.Skipped, func(i int) int {
+				registry.Applications = append(registry.Applications, Application{})
+				app := &registry.Applications[len(registry.Applications)-1]
+				i = d.application(app, i)
+				registry.Skipped += app.Skipped
+				return i
+			})
+		default:
+			i = d.skip(at)
+		}
+	}
+}
+
+// each reads the object at i, or every object of the array there. Whatever else is in the array is counted as skipped.
+func (d *jsonDecoder) each(i int, skipped *int, read func(i int) int) int {
+	switch d.peek(i) {
+	case '{':
+		return read(i)
+	case '[':
+	default:
+		return d.skip(i)
+	}
+	i = d.enter(i)
+	for first := true; ; first = false {
+		at, more := d.element(i, first)
+		if !more {
+			return at
+		}
+		if d.peek(at) == '{' {
+			i = read(at)
+		} else {
+			*skipped++
+			i = d.skip(at)
+		}
+	}
+}
+
+// application reads the object at i.
+func (d *jsonDecoder) application(app *Application, i int) int {
+	d.list = d.list[:0]
+	i = d.enter(i)
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			i = at
+			break
+		}
+		switch string(key) {
+		case "name":
+			i = d.upper(&app.Name, at)
+		case "instance":
+			d.list, app.Skipped = d.list[:0], 0
+			i = d.each(at, &app.Skipped, func(i int) int {
+				instance := d.instance()
+				if i = d.fields(instance, i); instance.ID() == "" {
+					app.Skipped++
+				} else {
+					d.list = append(d.list, instance)
+				}
+				return i
+			})
+		default:
+			i = d.skip(at)
+		}
+	}
+	complete(app, d.list)
+	return i
+}
+
+// complete gives app its instances, and each the name where only the other has it.
+func complete(app *Application, instances []*Instance) {
+	app.Instances = append(make([]*Instance, 0, len(instances)), instances...)
+	for _, instance := range app.Instances {
+		switch {
+		case instance.App == "":
+			instance.App = app.Name
+		case app.Name == "":
+			app.Name = instance.App
+		}
+	}
+}
+
+// fields reads the object at i into instance.
+func (d *jsonDecoder) fields(instance *Instance, i int) int {
+	override := discovery.Unknown // by the other spelling
+	i = d.enter(i)
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			i = at
+			break
+		}
+		switch string(key) {
+		case "instanceId":
+			i = d.copied(&instance.InstanceID, at)
+		case "hostName":
+			i = d.copied(&instance.HostName, at)
+		case "app":
+			i = d.upper(&instance.App, at)
+		case "appGroupName":
+			i = d.upper(&instance.AppGroupName, at)
+		case "ipAddr":
+			i = d.copied(&instance.IPAddr, at)
+		case "sid":
+			i = d.interned(&instance.SID, at)
+		case "status":
+			i = d.status(&instance.Status, discovery.Up, at)
+		case "overriddenStatus":
+			i = d.status(&instance.OverriddenStatus, discovery.Unknown, at)
+		case "overriddenstatus":
+			i = d.status(&override, discovery.Unknown, at)
+		case "port":
+			i = d.port(&instance.Port, unsaid.Port, "port", at)
+		case "securePort":
+			i = d.port(&instance.SecurePort, unsaid.SecurePort, "securePort", at)
+		case "countryId":
+			i = d.small(&instance.CountryID, unsaid.CountryID, at)
+		case "dataCenterInfo":
+			i = d.dataCenter(&instance.DataCenter, at)
+		case "leaseInfo":
+			i = d.lease(&instance.Lease, at)
+		case "metadata":
+			i = d.pairsOf(&instance.Metadata, at)
+		case "homePageUrl":
+			i = d.link(&instance.HomePageURL, at)
+		case "statusPageUrl":
+			i = d.link(&instance.StatusPageURL, at)
+		case "healthCheckUrl":
+			i = d.link(&instance.HealthCheckURL, at)
+		case "secureHealthCheckUrl":
+			i = d.link(&instance.SecureHealthCheckURL, at)
+		case "vipAddress":
+			i = d.interned(&instance.VIPAddress, at)
+		case "secureVipAddress":
+			i = d.interned(&instance.SecureVIPAddress, at)
+		case "isCoordinatingDiscoveryServer":
+			i = d.flag(&instance.Coordinating, false, at)
+		case "lastUpdatedTimestamp":
+			i = d.time(&instance.LastUpdated, at)
+		case "lastDirtyTimestamp":
+			i = d.time(&instance.LastDirty, at)
+		case "actionType":
+			var text []byte
+			text, i = d.wordAt(at)
+			instance.Action = action(text)
+		case "asgName":
+			i = d.interned(&instance.ASGName, at)
+		default:
+			i = d.skip(at)
+		}
+	}
+	if instance.OverriddenStatus == discovery.Unknown {
+		instance.OverriddenStatus = override
+	}
+	return i
+}
+
+// port reads a port in whatever shape: an object, a number, a text. One that is given but senseless is off, so that
+// nobody calls a port that was never meant.
+func (d *jsonDecoder) port(p *Port, otherwise Port, name string, i int) int {
+	*p = otherwise
+	number, given := []byte(nil), false
+	if d.peek(i) != '{' {
+		text, kind, next := d.scalar(i)
+		if kind == absent {
+			return next
+		}
+		d.setPort(p, name, text)
+		return next
+	}
+	i = d.enter(i)
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			i = at
+			break
+		}
+		switch string(key) {
+		case "$":
+			var kind kind
+			number, kind, i = d.scalar(at)
+			if given = kind != absent; given && kind == textual {
+				number = append([]byte(nil), number...) // the scratch buffer may be wanted again
+			}
+		case "@enabled":
+			i = d.flag(&p.Enabled, otherwise.Enabled, at)
+		default:
+			i = d.skip(at)
+		}
+	}
+	if given {
+		d.setPort(p, name, number)
+	}
+	return i
+}
+
+func (d *jsonDecoder) setPort(p *Port, name string, text []byte) {
+	n, ok := smallNumber(text)
+	if !ok || n < 0 || n > 65535 {
+		*p = Port{}
+		d.fault = &ValueError{Field: name, Value: beginning(text)}
+		return
+	}
+	p.Number = n
+}
+
+func (d *jsonDecoder) dataCenter(c *DataCenter, i int) int {
+	*c = DataCenter{}
+	if d.peek(i) != '{' {
+		return d.skip(i)
+	}
+	c.Nameless = true
+	i = d.enter(i)
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			return at
+		}
+		switch string(key) {
+		case "name":
+			var text []byte
+			text, i = d.wordAt(at)
+			c.Name = dataCenterName(text)
+			c.Nameless = c.Name == ""
+		case "metadata":
+			i = d.pairsOf(&c.Metadata, at)
+		default:
+			i = d.skip(at)
+		}
+	}
+}
+
+func (d *jsonDecoder) lease(l *Lease, i int) int {
+	*l = Lease{}
+	if d.peek(i) != '{' {
+		return d.skip(i)
+	}
+	var alias int64
+	i = d.enter(i)
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			i = at
+			break
+		}
+		switch string(key) {
+		case "renewalIntervalInSecs":
+			i = d.small(&l.RenewalInterval, 0, at)
+		case "durationInSecs":
+			i = d.small(&l.Duration, 0, at)
+		case "registrationTimestamp":
+			i = d.time(&l.Registration, at)
+		case "lastRenewalTimestamp":
+			i = d.time(&l.LastRenewal, at)
+		case "renewalTimestamp":
+			i = d.time(&alias, at)
+		case "evictionTimestamp":
+			i = d.time(&l.Eviction, at)
+		case "serviceUpTimestamp":
+			i = d.time(&l.ServiceUp, at)
+		default:
+			i = d.skip(at)
+		}
+	}
+	if l.LastRenewal == 0 {
+		l.LastRenewal = alias
+	}
+	return i
+}
+
+// pairsOf reads metadata. A null in it is the text "null", which is what Netflix's server stores; nested values are left
+// out.
+func (d *jsonDecoder) pairsOf(m *discovery.Metadata, i int) int {
+	*m = nil
+	if d.peek(i) != '{' {
+		return d.skip(i)
+	}
+	i = d.enter(i)
+	for first := true; ; first = false {
+		key, at, more := d.member(i, first)
+		if !more {
+			i = at
+			break
+		}
+		name := d.intern(key)
+		value, kind, next := d.scalar(at)
+		i = next
+		switch {
+		case kind == nested || marker(name, value):
+		case kind == absent:
+			d.entries = append(d.entries, discovery.Pair{Key: name, Value: "null"})
+		default:
+			d.entries = append(d.entries, discovery.Pair{Key: name, Value: d.intern(value)})
+		}
+	}
+	*m = d.metadata()
+	return i
+}
+
+// wordAt reads a scalar as text; null and nested values are none.
+func (d *jsonDecoder) wordAt(i int) ([]byte, int) {
+	text, _, i := d.scalar(i)
+	return text, i
+}
+
+func (d *jsonDecoder) copied(to *string, i int) int {
+	text, _, i := d.scalar(i)
+	*to = d.texts.text(text)
+	return i
+}
+
+func (d *jsonDecoder) interned(to *string, i int) int {
+	text, _, i := d.scalar(i)
+	*to = d.intern(text)
+	return i
+}
+
+func (d *jsonDecoder) upper(to *string, i int) int {
+	text, _, i := d.scalar(i)
+	*to = d.intern(upper(text))
+	return i
+}
+
+func (d *jsonDecoder) link(to *string, i int) int {
+	text, _, i := d.scalar(i)
+	*to = d.links.text(text)
+	return i
+}
+
+func (d *jsonDecoder) status(to *discovery.Status, otherwise discovery.Status, i int) int {
+	text, kind, i := d.scalar(i)
+	if *to = otherwise; kind == textual || kind == literal {
+		*to = status(text)
+	}
+	return i
+}
+
+func (d *jsonDecoder) flag(to *bool, otherwise bool, i int) int {
+	text, _, i := d.scalar(i)
+	value, ok := flag(text)
+	if *to = otherwise; ok {
+		*to = value
+	}
+	return i
+}
+
+func (d *jsonDecoder) small(to *int, otherwise int, i int) int {
+	text, _, i := d.scalar(i)
+	n, ok := smallNumber(text)
+	if *to = otherwise; ok {
+		*to = n
+	}
+	return i
+}
+
+func (d *jsonDecoder) time(to *int64, i int) int {
+	text, _, i := d.scalar(i)
+	n, ok := number(text)
+	if *to = 0; ok {
+		*to = n
+	}
+	return i
+}
+
+// ValueError is a value of a registration that its author should hear of, since it cannot be meant. In a registry the
+// same value only switches off what it stands for.
+type ValueError struct {
+	Field string // such as "port"
+	Value string // what stands there, shortened and printable
+}
+
+func (e *ValueError) Error() string {
+	return "wire: " + e.Field + " " + e.Value + " is not a number from 0 to " + strconv.Itoa(65535)
+}
