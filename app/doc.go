@@ -1,0 +1,28 @@
+// Package app turns a list of modules into a program: configuration, logger, container, start, wait, stop, exit code.
+//
+//	func main() {
+//		app.Run(starter.Service, fx.Provide(web.AsRoutes(newOrders)))
+//	}
+//
+// [Run] is for a main of one line. It reads application.yml, the environment and the command line, and is the only place
+// that touches what belongs to the whole process: signals, slog's default logger, the exit. [New] takes everything from a
+// [Spec] instead, for tests and for owners of their own main; [RunAll] runs several applications as one program.
+//
+// Signals. The first SIGTERM stops gracefully: callers are told, the drain is waited for, requests in flight finish, the
+// registration is removed. The first SIGINT does the same without the drain, since a developer waits. Both exit with 0. A
+// second signal cuts the waiting short, still removes the registration, and exits with 128 plus its number; a third exits at
+// once. A context that ends is a SIGTERM. A critical component that ends (fx.Shutdowner with fx.ExitCode(1)) stops the
+// program the same way and gives its code.
+//
+// Output. Logs go to stdout. A start that fails writes one report to stderr: what happened, the keys involved and where
+// they come from, what to do; the exit code is 1 and nothing was registered. With --debug (or debug: true) the conditions
+// under which modules are on or off are logged, with profiles.
+//
+// Settings:
+//
+//	spring.application.name: orders
+//	spring.application.version: 1.2.0          # default: what the build says
+//	spring.main.log-startup-info: true
+//	spring.lifecycle.timeout-per-shutdown-phase: 30s
+//	debug: false
+package app
