@@ -58,7 +58,8 @@ type App struct {
 	files []fs.FS
 
 	cfg      *config.Config
-	log      *slog.Logger
+	root     *slog.Logger // the program's
+	log      *slog.Logger // ours
 	name     string
 	fx       *fx.App
 	guard    *guard
@@ -140,9 +141,10 @@ func (a *App) build() (err error) {
 	a.logModules()
 	a.guard = &guard{}
 	a.fx = fx.New(
-		fx.WithLogger(func() fxevent.Logger { return newEventLogger(a.log) }),
+		fx.WithLogger(func() fxevent.Logger { return newEventLogger(a.root) }),
+		fx.Logger(quiet{}), // instead of stderr, should the container be too broken for a logger
 		fx.RecoverFromPanics(),
-		fx.Supply(a.cfg, a.log),
+		fx.Supply(a.cfg, a.root),
 		fx.Decorate(a.guard.decorate),
 		fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(a.ended) }),
 		bundle,
@@ -170,7 +172,7 @@ func (a *App) startLogging() error {
 	if a.spec.wholeProcess {
 		slog.SetDefault(log)
 	}
-	a.log = log.With("logger", "app")
+	a.root, a.log = log, log.With("logger", "app")
 	return nil
 }
 

@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 var programs = map[string]func(){
 	"service": func() { app.Run(nothing, fx.Invoke(saying("service", drain))) },
 	"hung":    func() { app.Run(nothing, fx.Invoke(saying("hung", func(context.Context) { select {} }))) },
+	"circle": func() {
+		app.Run(nothing, fx.Provide(newSunOf, newMoonOf), fx.Invoke(func(*sun) {}))
+	},
 	"critical": func() {
 		app.Run(nothing, fx.Invoke(saying("critical", drain), func(lc fx.Lifecycle, end fx.Shutdowner) {
 			lc.Append(fx.StartHook(func() { go func() { _ = end.Shutdown(fx.ExitCode(1)) }() }))
@@ -240,6 +243,7 @@ func TestSignalDuringTheStartTakesBackWhatHadStarted(t *testing.T) {
 func TestFailedStartReportsOnStderrAndExitsWithOne(t *testing.T) {
 	for program, want := range map[string]string{
 		"failing":               "No such luck",
+		"circle":                "circle",
 		"panicking constructor": `panic: "out of ink" in func: "github.com/archimedes-go/archimedes/app_test"`,
 		"panicking hook":        "panicked: out of ink, in app_test.",
 	} {
@@ -247,7 +251,7 @@ func TestFailedStartReportsOnStderrAndExitsWithOne(t *testing.T) {
 			t.Parallel()
 			p := launch(t, program)
 			require.Equal(t, 1, p.code(t))
-			require.Contains(t, p.stderr.String(), "APPLICATION FAILED TO START")
+			require.True(t, strings.HasPrefix(p.stderr.String(), "\n***************************\nAPPLICATION FAILED TO START\n"), p.stderr)
 			require.Contains(t, p.stderr.String(), want)
 			for _, text := range []string{p.stderr.String(), strings.Join(p.stdout, "\n")} {
 				require.NotContains(t, text, "goroutine ")

@@ -147,3 +147,9 @@ func (l eventLogger) LogEvent(event fxevent.Event) {
 		l.to.LogEvent(event)
 	}
 }
+
+// quiet is a printer that prints nothing.
+type quiet struct{}
+
+// Printf implements [fx.Printer].
+func (quiet) Printf(string, ...any) {}
