@@ -2,35 +2,140 @@ package config
 
 import (
 	"fmt"
-	"io/fs"
+	"slices"
+	"strings"
+	"sync"
 )
 
-// Options says where configuration comes from. The zero value reads nothing but files in the working directory.
-type Options struct {
-	Args       []string          // command line without the program's name: --key=value
-	Environ    []string          // KEY=value, as os.Environ
-	Dir        string            // working directory of relative locations; "" is the process's
-	Embedded   []fs.FS           // Spring's "classpath:", later ones win
-	Defaults   map[string]string // lowest precedence
-	Properties map[string]string // highest precedence, for tests
-	NoFiles    bool              // read no file at all
+// Config is the resolved configuration of one application. It is safe for concurrent use.
+type Config struct {
+	sources  []*Source // highest precedence first
+	profiles []string
+
+	mu          sync.Mutex
+	computed    map[string]*computation // uniform key → lowest of all
+	conditions  []Condition
+	diagnostics []Diagnostic
+	bound       []bound
+	fault       error
+	excluded    []string
+	koanf       sync.Once
+	tree        koanfTree
 }
 
-// Load reads all sources. An error has Description, Action and Keys for the failure report.
-func Load(o Options) (*Config, error) { return &Config{}, nil }
+// computation is a value that is made when it is first asked for.
+type computation struct {
+	once  sync.Once
+	fn    func() (string, error)
+	value string
+	err   error
+}
 
-// Config is the resolved configuration of one application.
-type Config struct{}
+// Compute offers a value of the lowest precedence that fn makes when it is first needed, such as the name of the host. An
+// error of fn counts as no value, for those who ask for the key, and is reported by those whose placeholder needs it.
+func (c *Config) Compute(key string, fn func() (string, error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.computed == nil {
+		c.computed = make(map[string]*computation)
+	}
+	c.computed[uniform(key)] = &computation{fn: fn}
+}
 
-// Enabled reports whether the module is on: whether key says so, or byDefault when it is absent, and
-// spring.autoconfigure.exclude does not name it. The answer is recorded with its reason for the condition report.
-func (c *Config) Enabled(module, key string, byDefault bool) bool { return byDefault }
+func (c *Config) compute(u string) (string, error, bool) {
+	c.mu.Lock()
+	made, ok := c.computed[u]
+	c.mu.Unlock()
+	if !ok {
+		return "", nil, false
+	}
+	made.once.Do(func() { made.value, made.err = made.fn() })
+	return made.value, made.err, true
+}
 
-// Decided records a decision that does not rest on one key, for the condition report.
-func (c *Config) Decided(module string, on bool, reason string) bool { return on }
+// find returns the entry of the highest source that has the key.
+func (c *Config) find(key string) *entry {
+	return c.findUniform(uniform(key), legacyUniform(key))
+}
 
-// Conditions returns the decisions, in the order taken.
-func (c *Config) Conditions() []Condition { return nil }
+func (c *Config) findUniform(u, legacy string) *entry {
+	for _, s := range c.sources {
+		if e := s.find(u, legacy); e != nil && e.kind != emptyMap {
+			return e
+		}
+	}
+	return nil
+}
+
+// Value returns the value of a key in any spelling, placeholders resolved, and whether any source has it.
+func (c *Config) Value(key string) (string, bool, error) {
+	return c.resolver().value(key)
+}
+
+// Lookup is [Config.Value] for callers without a way to fail: a value with a placeholder that cannot be resolved is
+// returned as it stands, and [Config.Err] reports it.
+func (c *Config) Lookup(key string) (string, bool) {
+	value, set, err := c.Value(key)
+	if err == nil {
+		return value, set
+	}
+	c.mu.Lock()
+	if c.fault == nil {
+		c.fault = err
+	}
+	c.mu.Unlock()
+	if e := c.find(key); e != nil {
+		return e.value, true
+	}
+	return "", false
+}
+
+// Err returns the first fault that [Config.Lookup] or [Config.Enabled] met.
+func (c *Config) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fault
+}
+
+// Origin returns where the value of a key comes from, such as application.yml:3:9, and whether any source has it.
+func (c *Config) Origin(key string) (Origin, bool) {
+	if e := c.find(key); e != nil {
+		return e.origin, true
+	}
+	return Origin{}, false
+}
+
+// Raw returns the value of a key as it stands in its source, with its placeholders.
+func (c *Config) Raw(key string) (string, bool) {
+	if e := c.find(key); e != nil {
+		return e.value, true
+	}
+	return "", false
+}
+
+// Keys returns the keys below a prefix, as their highest sources write them, sorted. "" is every key.
+func (c *Config) Keys(prefix string) []string {
+	p := uniform(prefix)
+	seen := make(map[string]bool)
+	var keys []string
+	for _, s := range c.sources {
+		for _, e := range s.entries {
+			u := uniform(e.key)
+			if _, ok := below(u, p); (ok || p == "") && !seen[u] {
+				seen[u] = true
+				keys = append(keys, e.key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Profiles returns the active profiles in order; none means only "default".
+func (c *Config) Profiles() []string { return slices.Clone(c.profiles) }
+
+// Sources returns where values come from, highest precedence first.
+func (c *Config) Sources() []*Source { return slices.Clone(c.sources) }
 
 // Condition is a decision about a module.
 type Condition struct {
@@ -39,52 +144,98 @@ type Condition struct {
 	Reason string // such as "eureka.client.enabled = false from application.yml:3:12"
 }
 
-// Lookup returns the value of a key in any spelling, placeholders resolved, and whether it is set.
-func (c *Config) Lookup(key string) (string, bool) { return "", false }
+// Enabled reports whether a module is on: what key says, or byDefault when no source has it, unless
+// spring.autoconfigure.exclude names the module. It is Spring's @ConditionalOnProperty: anything but "false" is on. The
+// answer is recorded with its reason.
+func (c *Config) Enabled(module, key string, byDefault bool) bool {
+	if slices.Contains(c.exclusions(), module) {
+		return c.Decided(module, false, "spring.autoconfigure.exclude names it")
+	}
+	value, set := c.Lookup(key)
+	if !set || value == "" {
+		return c.Decided(module, byDefault, fmt.Sprintf("%s is not set, the default is %t", key, byDefault))
+	}
+	origin, _ := c.Origin(key)
+	on, err := parseBool(value)
+	if err != nil {
+		c.mu.Lock()
+		if c.fault == nil {
+			c.fault = &ValueError{Key: key, Value: value, Origin: origin, Set: true, Problem: err.Error()}
+		}
+		c.mu.Unlock()
+	}
+	return c.Decided(module, on, fmt.Sprintf("%s = %s from %s", key, value, origin))
+}
 
-// Origin returns where the value of a key comes from, such as application.yml:3:9.
-func (c *Config) Origin(key string) (Origin, bool) { return Origin{}, false }
+// Decided records a decision about a module that does not rest on one key, and returns it.
+func (c *Config) Decided(module string, on bool, reason string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, known := range c.conditions {
+		if known.Module == module {
+			c.conditions[i] = Condition{module, on, reason}
+			return on
+		}
+	}
+	c.conditions = append(c.conditions, Condition{module, on, reason})
+	return on
+}
 
-// Profiles returns the active profiles in order; none means only "default".
-func (c *Config) Profiles() []string { return nil }
+// Conditions returns the decisions, in the order taken; of several about one module the last.
+func (c *Config) Conditions() []Condition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.conditions)
+}
 
-// Diagnostics are what the sources gave reason to warn of; Load and Bind never log.
-func (c *Config) Diagnostics() []Diagnostic { return nil }
+func (c *Config) exclusions() []string {
+	c.mu.Lock()
+	known := c.excluded
+	c.mu.Unlock()
+	if known != nil {
+		return known
+	}
+	var x struct {
+		Exclude []string `config:"exclude"`
+	}
+	x, _ = Bind(c, "spring.autoconfigure", x)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.excluded = append([]string{}, x.Exclude...)
+	return c.excluded
+}
 
-// Diagnostic is something to log once the logger exists.
+// Diagnostic is something to warn of once there is a logger; nothing in this package logs.
 type Diagnostic struct {
 	Message string
 	Key     string
 	Origin  Origin
 }
 
-// Origin is where a value comes from.
-type Origin struct {
-	Source       string // "application.yml", "environment variable SERVER_PORT", "command line argument"
-	Line, Column int    // 1-based; 0 when the source has none
+// Diagnostics returns what the sources gave reason to warn of: keys that nothing reads but that resemble one that is read.
+// What [Bind] learns counts, so ask again when all modules are bound.
+func (c *Config) Diagnostics() []Diagnostic {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.diagnostics)
 }
 
-func (o Origin) String() string {
-	if o.Line == 0 {
-		return o.Source
+func (c *Config) warn(message, key string, origin Origin) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := Diagnostic{message, key, origin}
+	if !slices.Contains(c.diagnostics, d) {
+		c.diagnostics = append(c.diagnostics, d)
 	}
-	return fmt.Sprintf("%s:%d:%d", o.Source, o.Line, o.Column)
 }
 
-// Bind fills a copy of defaults with the keys below prefix, then calls Validate() error when T has it. Fields are named by
-// the tag `config:"name,unit=s"`.
-func Bind[T any](c *Config, prefix string, defaults T) (T, error) { return defaults, nil }
-
-// FieldError is one fault found by a Validate method; Bind adds prefix and origin.
-type FieldError struct{ Key, Problem string }
-
-func (e FieldError) Error() string { return e.Key + ": " + e.Problem }
-
-// Secret is a text that never prints.
-type Secret string
-
-// String returns "******".
-func (s Secret) String() string { return "******" }
-
-// DataSize is a number of bytes.
-type DataSize int64
+// parseBool takes the words of Spring's conversion.
+func parseBool(value string) (bool, error) {
+	switch strings.ToLower(value) {
+	case "true", "on", "yes", "1":
+		return true, nil
+	case "false", "off", "no", "0":
+		return false, nil
+	}
+	return true, fmt.Errorf("%q is neither true nor false", value)
+}

@@ -1,0 +1,268 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxEntries bounds what one file can unfold to, since aliases of aliases grow exponentially.
+const maxEntries = 100_000
+
+// readYAML returns the entries of each document. The parser is used for its nodes only: they keep line and column, and
+// scalars are converted by the rules of SnakeYAML, which Spring uses.
+func readYAML(name string, data []byte) ([][]entry, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		return nil, invalidUTF8(name, data)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var documents [][]entry
+	for {
+		var root yaml.Node
+		err := decodeNode(decoder, &root)
+		if errors.Is(err, io.EOF) {
+			return documents, nil
+		}
+		if err != nil {
+			return nil, yamlError(name, data, err)
+		}
+		f := flattener{name: name, data: data}
+		if len(root.Content) > 0 {
+			err = f.root(root.Content[0])
+		}
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, f.entries)
+	}
+}
+
+// decodeNode makes an error of the panics that the parser knows for some malformed input.
+func decodeNode(decoder *yaml.Decoder, root *yaml.Node) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("yaml: %v", v)
+		}
+	}()
+	return decoder.Decode(root)
+}
+
+var (
+	yamlLine = regexp.MustCompile(`line (\d+): `)
+	yamlNoun = regexp.MustCompile(`^yaml: (line \d+: )?`)
+)
+
+// yamlError points at the line. The parser's own line is off by one for some errors, so a tab is looked for.
+func yamlError(name string, data []byte, err error) error {
+	problem := yamlNoun.ReplaceAllString(err.Error(), "")
+	line, column := 0, 0
+	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
+		line, _ = strconv.Atoi(found[1])
+	}
+	lines := strings.Split(string(data), "\n")
+	if strings.Contains(problem, "cannot start any token") || strings.Contains(problem, "tab character") {
+		for i, text := range lines {
+			if indent := len(text) - len(strings.TrimLeft(text, " \t")); strings.Contains(text[:indent], "\t") {
+				line, column = i+1, strings.IndexByte(text, '\t')+1
+				problem = "a tab cannot indent in YAML; use blanks"
+				break
+			}
+		}
+	}
+	return &LoadError{
+		Origin: Origin{Source: name, Line: line, Column: column}, Problem: "this is not valid YAML: " + problem,
+		Excerpt: excerpt(lines, line, column), Advice: "Correct " + name + ".", cause: err,
+	}
+}
+
+// excerpt shows a line with a mark below the column.
+func excerpt(lines []string, line, column int) string {
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	text := strings.TrimRight(lines[line-1], "\r")
+	if len(text) > 160 {
+		text = text[:160] + "…"
+	}
+	number := fmt.Sprintf("%5d | ", line)
+	shown := number + strings.ReplaceAll(text, "\t", "→")
+	if column > 0 && column <= len(text)+1 {
+		shown += "\n" + strings.Repeat(" ", len(number)+utf8.RuneCountInString(text[:column-1])) + "^"
+	}
+	return shown
+}
+
+func invalidUTF8(name string, data []byte) error {
+	line, column := 1, 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+		data = data[size:]
+	}
+	return &LoadError{Origin: Origin{Source: name, Line: line, Column: column}, Problem: "this is not UTF-8", Advice: "Save " + name + " as UTF-8."}
+}
+
+// flattener turns nodes into entries.
+type flattener struct {
+	name    string
+	data    []byte
+	entries []entry
+	depth   int
+}
+
+func (f *flattener) root(node *yaml.Node) error {
+	if node.Kind == yaml.MappingNode || node.Kind == yaml.AliasNode {
+		return f.node("", node)
+	}
+	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" {
+		return nil
+	}
+	return f.node("document", node) // as Spring names what is not a map
+}
+
+func (f *flattener) fault(node *yaml.Node, problem string) error {
+	lines := strings.Split(string(f.data), "\n")
+	return &LoadError{
+		Origin: Origin{Source: f.name, Line: node.Line, Column: node.Column}, Problem: problem,
+		Excerpt: excerpt(lines, node.Line, node.Column), Advice: "Correct " + f.name + ".",
+	}
+}
+
+func (f *flattener) add(key string, value string, k kind, node *yaml.Node) error {
+	if len(f.entries) >= maxEntries {
+		return f.fault(node, fmt.Sprintf("the document has more than %d values; do aliases refer to each other?", maxEntries))
+	}
+	f.entries = append(f.entries, entry{key: key, value: value, kind: k, origin: Origin{Source: f.name, Line: node.Line, Column: node.Column}})
+	return nil
+}
+
+func (f *flattener) node(key string, node *yaml.Node) error {
+	f.depth++
+	defer func() { f.depth-- }()
+	if f.depth > 200 {
+		return f.fault(node, "the document is nested too deeply")
+	}
+	switch node.Kind {
+	case yaml.AliasNode:
+		return f.node(key, node.Alias)
+	case yaml.MappingNode:
+		if len(node.Content) == 0 && key != "" {
+			return f.add(key, "", emptyMap, node)
+		}
+		return f.mapping(key, node)
+	case yaml.SequenceNode:
+		if len(node.Content) == 0 {
+			return f.add(key, "", emptyList, node)
+		}
+		for i, item := range node.Content {
+			if err := f.node(indexed(key, i), item); err != nil {
+				return err
+			}
+		}
+		return nil
+	default:
+		value, k := yamlScalar(node)
+		return f.add(key, value, k, node)
+	}
+}
+
+func (f *flattener) mapping(key string, node *yaml.Node) error {
+	seen := make(map[string]*yaml.Node, len(node.Content)/2)
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name, value := node.Content[i], node.Content[i+1]
+		if name.ShortTag() == "!!merge" {
+			merged = append(merged, value)
+			continue
+		}
+		element, err := f.element(name)
+		if err != nil {
+			return err
+		}
+		if before, twice := seen[element]; twice {
+			return f.fault(name, fmt.Sprintf("the key %q stands here twice (first in line %d)", name.Value, before.Line))
+		}
+		seen[element] = name
+		if err := f.node(join(key, element), value); err != nil {
+			return err
+		}
+	}
+	for _, m := range merged {
+		if err := f.merge(key, m, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge adds what "<<" refers to, below what the mapping says itself.
+func (f *flattener) merge(key string, node *yaml.Node, seen map[string]*yaml.Node) error {
+	f.depth++
+	defer func() { f.depth-- }()
+	if f.depth > 200 {
+		return f.fault(node, "the document is nested too deeply")
+	}
+	switch node.Kind {
+	case yaml.AliasNode:
+		return f.merge(key, node.Alias, seen)
+	case yaml.SequenceNode:
+		for _, one := range node.Content {
+			if err := f.merge(key, one, seen); err != nil {
+				return err
+			}
+		}
+		return nil
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			name, value := node.Content[i], node.Content[i+1]
+			if name.ShortTag() == "!!merge" {
+				if err := f.merge(key, value, seen); err != nil {
+					return err
+				}
+				continue
+			}
+			element, err := f.element(name)
+			if err != nil {
+				return err
+			}
+			if _, own := seen[element]; own {
+				continue
+			}
+			seen[element] = name
+			if err := f.node(join(key, element), value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return f.fault(node, "<< takes a map, or a list of maps")
+}
+
+// element returns a mapping's key as an element of a path: what is not a text is bracketed.
+func (f *flattener) element(name *yaml.Node) (string, error) {
+	for name.Kind == yaml.AliasNode {
+		name = name.Alias
+	}
+	if name.Kind != yaml.ScalarNode {
+		return "", f.fault(name, "a key must be a text")
+	}
+	value, k := yamlScalar(name)
+	if k == text {
+		return value, nil
+	}
+	return "[" + value + "]", nil
+}
