@@ -57,15 +57,14 @@ type App struct {
 	spec  Spec
 	files []fs.FS
 
-	cfg      *config.Config
-	root     *slog.Logger // the program's
-	log      *slog.Logger // ours
-	name     string
-	fx       *fx.App
-	guard    *guard
-	ended    chan int // the exit code of the first component that asks for the end
-	budget   time.Duration
-	reported int // diagnostics that were logged
+	cfg    *config.Config
+	root   *slog.Logger // the program's
+	log    *slog.Logger // ours
+	name   string
+	fx     *fx.App
+	guard  *guard
+	ended  chan int // the exit code of the first component that asks for the end
+	budget time.Duration
 }
 
 // New returns an application that has read nothing yet.
@@ -129,7 +128,6 @@ func (a *App) build() (err error) {
 		return err
 	}
 	a.logStarting()
-	a.logDiagnostics()
 	lifetime, err := config.Bind(a.cfg, "spring.lifecycle", defaultLifetime())
 	if err != nil {
 		return err
@@ -137,6 +135,9 @@ func (a *App) build() (err error) {
 	bundle := fx.Options()
 	if a.spec.Bundle != nil {
 		bundle = a.spec.Bundle(a.cfg)
+	}
+	if err := a.cfg.Err(); err != nil { // what the bundle looked up could not be had
+		return err
 	}
 	a.logModules()
 	a.guard = &guard{}
@@ -250,19 +251,19 @@ func (a *App) await(ctx context.Context, done <-chan error) error {
 // It touches no signals; see [RunAll].
 func (a *App) Run(ctx context.Context) int { return run(ctx, nil, nil, a) }
 
+// logDiagnostics warns of settings, once all modules have said which they read.
 func (a *App) logDiagnostics() {
 	if a.log == nil {
 		return
 	}
-	all := a.cfg.Diagnostics()
-	for _, d := range all[min(a.reported, len(all)):] {
+	a.cfg.CheckUnknown()
+	for _, d := range a.cfg.Diagnostics() {
 		attrs := []any{"key", d.Key}
 		if d.Origin.Source != "" {
 			attrs = append(attrs, "origin", d.Origin.String())
 		}
 		a.log.With("logger", "config").Warn(d.Message, attrs...)
 	}
-	a.reported = len(all)
 }
 
 func (a *App) logsStartup() bool {

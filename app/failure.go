@@ -52,7 +52,7 @@ func (f *Failure) Report() string {
 	fmt.Fprintf(&b, "\n%s\nAPPLICATION FAILED TO START\n%s\n\nDescription:\n", stars, stars)
 	var actions []string
 	for _, fault := range f.faults {
-		b.WriteString("\n" + strings.TrimRight(fault.Description(), "\n") + "\n")
+		b.WriteString("\n" + f.describe(fault) + "\n")
 		for _, key := range fault.Keys() {
 			b.WriteString(f.keyLine(key))
 		}
@@ -62,6 +62,20 @@ func (f *Failure) Report() string {
 	}
 	fmt.Fprintf(&b, "\nAction:\n\n%s\n\n", strings.Join(actions, "\n"))
 	return b.String()
+}
+
+// describe returns the fault's words without the secrets that may be in them: a value that cannot be used is often quoted.
+func (f *Failure) describe(fault described) string {
+	text := strings.TrimRight(fault.Description(), "\n")
+	for _, key := range fault.Keys() {
+		if f.cfg == nil || !secretKey.MatchString(key) {
+			continue
+		}
+		if value, _ := f.cfg.Lookup(key); value != "" {
+			text = strings.ReplaceAll(text, value, masked)
+		}
+	}
+	return mask(text)
 }
 
 // keyLine is one key with its value and origin.

@@ -119,11 +119,21 @@ func conditionReport(c *config.Config) string {
 	}
 	section("Positive matches", true, "   %s matched:\n      - %s\n")
 	section("Negative matches", false, "   %s:\n      Did not match:\n         - %s\n")
-	profiles := c.Profiles()
-	if len(profiles) == 0 {
-		profiles = []string{"default"}
+	list := func(title string, lines []string, none string) {
+		fmt.Fprintf(&b, "\n\n%s:\n%s\n\n", title, strings.Repeat("-", len(title)+1))
+		if len(lines) == 0 {
+			lines = []string{none}
+		}
+		for _, line := range lines {
+			fmt.Fprintf(&b, "   %s\n", line)
+		}
 	}
-	fmt.Fprintf(&b, "\n\nProfiles:\n---------\n\n   %s\n", strings.Join(profiles, ", "))
+	list("Profiles", c.Profiles(), "default")
+	var sources []string
+	for _, source := range c.Sources() {
+		sources = append(sources, fmt.Sprintf("%s (%d keys)", source.Name, len(source.Keys())))
+	}
+	list("Sources, highest precedence first", sources, "None")
 	return b.String()
 }
 

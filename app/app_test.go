@@ -1,0 +1,265 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
+
+	"github.com/archimedes-go/archimedes/app"
+	"github.com/archimedes-go/archimedes/config"
+)
+
+// yaml is an application.yml that was compiled into the program.
+func yaml(text string) fx.Option {
+	return app.Embedded(fstest.MapFS{"application.yml": &fstest.MapFile{Data: []byte(text)}})
+}
+
+// buffer is an output that many write to.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// started returns the log of an application that was started and stopped.
+func started(t *testing.T, spec app.Spec) string {
+	t.Helper()
+	out := &buffer{}
+	spec.NoFiles, spec.Stdout = true, out
+	a := app.New(spec)
+	require.NoError(t, a.Start(t.Context()))
+	require.NoError(t, a.Stop(t.Context()))
+	return out.String()
+}
+
+func TestStartupLinesReadAsSprings(t *testing.T) {
+	log := started(t, app.Spec{
+		Args: []string{"--spring.profiles.active=dev,eu"},
+		Bundle: func(c *config.Config) fx.Option {
+			c.Decided("web", true, "")
+			c.Decided("eureka", false, "")
+			return fx.Options()
+		},
+		Options: []fx.Option{
+			yaml("spring.application:\n  name: orders\n  version: 1.2.0\n"),
+		},
+	})
+	for _, want := range []string{
+		`INFO \d+ --- \[orders\] app +: Starting orders \(1\.2\.0\) with PID \d+\n`,
+		`: The following 2 profiles are active: "dev", "eu"\n`,
+		`: Modules are chosen on=web off=eureka\n`,
+		`: Started orders in 0\.\d{3} seconds\n`,
+		`: Stopped orders in 0\.\d{3} seconds\n`,
+	} {
+		require.Regexp(t, regexp.MustCompile(want), log)
+	}
+}
+
+func TestStartupLinesCanBeLeftOut(t *testing.T) {
+	require.Empty(t, started(t, app.Spec{Args: []string{"--spring.main.log-startup-info=false"}}))
+}
+
+func TestDebugFlagExplainsConditionsProfilesAndSources(t *testing.T) {
+	spec := app.Spec{Bundle: func(c *config.Config) fx.Option {
+		c.Enabled("eureka", "eureka.client.enabled", true)
+		c.Enabled("web", "web.enabled", true)
+		return fx.Options()
+	}, Options: []fx.Option{yaml("eureka.client:\n  enabled: false\n")}}
+	require.NotContains(t, started(t, spec), "CONDITIONS EVALUATION REPORT")
+	spec.Args = []string{"--debug"}
+	log := started(t, spec)
+	for _, want := range []string{
+		"============================\nCONDITIONS EVALUATION REPORT\n============================\n",
+		"Positive matches:\n-----------------\n\n   web matched:\n      - web.enabled is not set, the default is true\n",
+		"Negative matches:\n-----------------\n\n   eureka:\n      Did not match:\n         - eureka.client.enabled = false from classpath:application.yml:2:12\n",
+		"Profiles:\n---------\n\n   default\n",
+		"   commandLineArgs (1 keys)\n   ",
+	} {
+		require.Contains(t, log, want)
+	}
+}
+
+func TestDebugFlagExplainsAFailedStartToo(t *testing.T) {
+	out := &buffer{}
+	a := app.New(app.Spec{NoFiles: true, Stdout: out, Properties: map[string]string{"debug": "true"}, Options: []fx.Option{fx.Error(io.EOF)}})
+	require.Error(t, a.Start(t.Context()))
+	require.Contains(t, out.String(), "CONDITIONS EVALUATION REPORT")
+}
+
+func TestMisspelledSettingIsWarnedOfOnce(t *testing.T) {
+	log := started(t, app.Spec{Options: []fx.Option{yaml("spring.lifecycle.timeout-per-shutdwn-phase: 3s\n")}})
+	require.Equal(t, 1, strings.Count(log, " WARN "), log)
+	require.Contains(t, log, `did you mean spring.lifecycle.timeout-per-shutdown-phase? key=spring.lifecycle.timeout-per-shutdwn-phase origin=classpath:application.yml:1:45`)
+}
+
+func TestContainerGetsConfigurationAndLogger(t *testing.T) {
+	log := started(t, app.Spec{
+		Properties: map[string]string{"logging.level.orders": "debug"},
+		Options: []fx.Option{fx.Invoke(func(c *config.Config, log *slog.Logger) {
+			value, _ := c.Lookup("logging.level.orders")
+			log.With("logger", "orders").Debug("hello", "level", value)
+			log.Debug("unheard")
+		})},
+	})
+	require.Contains(t, log, "orders               : hello level=debug\n")
+	require.NotContains(t, log, "unheard")
+}
+
+func TestStepsOfTheContainerAreLoggedOnRequest(t *testing.T) {
+	require.NotContains(t, started(t, app.Spec{}), " fx ")
+	require.Contains(t, started(t, app.Spec{Args: []string{"--logging.level.fx=debug"}}), " fx ")
+}
+
+func TestDefaultLoggerOfTheProcessStaysAsItWas(t *testing.T) {
+	before := slog.Default()
+	started(t, app.Spec{})
+	require.Same(t, before, slog.Default())
+}
+
+func TestConfigurationThatCannotBeUsedIsReported(t *testing.T) {
+	for name, test := range map[string]struct {
+		spec app.Spec
+		want []string
+	}{
+		"unclosed bracket": {
+			app.Spec{Options: []fx.Option{yaml("server:\n  port: [8080\n")}},
+			[]string{"application.yml:"},
+		},
+		"tab": {
+			app.Spec{Options: []fx.Option{yaml("server:\n\tport: 8080\n")}},
+			[]string{"application.yml:2", "→port: 8080"},
+		},
+		"value of the wrong type in a file": {
+			app.Spec{Options: []fx.Option{yaml("spring.lifecycle:\n  timeout-per-shutdown-phase: soon\n")}},
+			[]string{"    spring.lifecycle.timeout-per-shutdown-phase = soon from classpath:application.yml:2:31\n", "Correct spring.lifecycle.timeout-per-shutdown-phase in classpath:application.yml:2:31."},
+		},
+		"value of the wrong type as an argument": {
+			app.Spec{Args: []string{"--spring.lifecycle.timeout-per-shutdown-phase=soon"}},
+			[]string{"= soon from command line argument --spring.lifecycle.timeout-per-shutdown-phase\n"},
+		},
+		"value of the wrong type in the environment": {
+			app.Spec{Environ: []string{"SPRING_LIFECYCLE_TIMEOUTPERSHUTDOWNPHASE=soon"}},
+			[]string{"= soon from environment variable SPRING_LIFECYCLE_TIMEOUTPERSHUTDOWNPHASE\n"},
+		},
+		"settings of the logger, all at once": {
+			app.Spec{Args: []string{"--logging.level.root=loud", "--logging.structured.format.console=xml", "--spring.output.ansi.enabled=perhaps"}},
+			[]string{"    logging.level.root = loud from", "    logging.structured.format.console = xml from", "    spring.output.ansi.enabled = perhaps from", "ecs, gelf and logstash"},
+		},
+		"switch that is neither on nor off": {
+			app.Spec{Args: []string{"--eureka.client.enabled=perhaps"}, Bundle: func(c *config.Config) fx.Option {
+				c.Enabled("eureka", "eureka.client.enabled", true)
+				return fx.Options()
+			}},
+			[]string{"    eureka.client.enabled = perhaps from"},
+		},
+		"missing placeholder": {
+			app.Spec{Options: []fx.Option{yaml("spring.lifecycle.timeout-per-shutdown-phase: ${nowhere}\n")}},
+			[]string{"${nowhere}", "    spring.lifecycle.timeout-per-shutdown-phase = ${nowhere} from classpath:application.yml:1:46\n"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := startFailing(t, test.spec)
+			for _, want := range test.want {
+				require.Contains(t, report, want)
+			}
+		})
+	}
+}
+
+func TestReportMasksSecrets(t *testing.T) {
+	fault := &foreseen{
+		description: `The value "hunter2" is refused by http://me:hunter3@host/.`, action: "Think.",
+		keys: []string{"db.password", "eureka.client.service-url.defaultZone", "server.port", "not.set"},
+	}
+	report := startFailing(t, app.Spec{Options: []fx.Option{fx.Error(fault), yaml(
+		"db.password: hunter2\neureka.client.service-url.defaultZone: http://me:hunter4@eureka-1/,http://you:hunter5@eureka-2/\nserver.port: 80\n")}})
+	require.NotContains(t, report, "hunter")
+	require.Contains(t, report, `The value "******" is refused by http://******@host/.
+    db.password = ****** from classpath:application.yml:1:14
+    eureka.client.service-url.defaultZone = http://******@eureka-1/,http://******@eureka-2/ from classpath:application.yml:2:40
+    server.port = 80 from classpath:application.yml:3:14
+    not.set is not set; its default holds
+`)
+}
+
+func TestModuleOfAMissingTypeIsNamed(t *testing.T) {
+	needsEcho := fx.Invoke(func(*echo.Echo) {})
+	report := startFailing(t, app.Spec{
+		Args: []string{"--web.on=false"},
+		Bundle: func(c *config.Config) fx.Option {
+			c.Enabled("web", "web.on", true)
+			return fx.Options()
+		},
+		Options: []fx.Option{needsEcho},
+	})
+	require.Contains(t, report, `needs *echo.Echo, which nothing provides. The module "web" does, but it is off: web.on = false from command line argument --web.on.`)
+	require.Contains(t, report, "Switch the module web on, or do without: a field of a parameter struct (fx.In) tagged `optional:\"true\"`.")
+	report = startFailing(t, app.Spec{Options: []fx.Option{needsEcho}})
+	require.Contains(t, report, `The module "web" does, but it is not in the bundle.`)
+	require.Contains(t, report, "add web.Module to yours")
+}
+
+func TestFilesOfTheWorkingDirectoryBeatEmbeddedOnes(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "application.yml"), []byte("spring.application.name: outer\n"), 0o600))
+	out := &buffer{}
+	a := app.New(app.Spec{Dir: dir, Stdout: out, Options: []fx.Option{yaml("spring.application.name: inner\n")}})
+	require.NoError(t, a.Start(t.Context()))
+	require.NoError(t, a.Stop(t.Context()))
+	require.Contains(t, out.String(), "Started outer in")
+}
+
+func TestStopThatOutlivesItsContextIsLeftBehind(t *testing.T) {
+	release := make(chan struct{})
+	out := &buffer{}
+	a := app.New(app.Spec{NoFiles: true, Stdout: out, Options: []fx.Option{fx.Invoke(func(lc fx.Lifecycle) {
+		lc.Append(fx.StopHook(func() { <-release }))
+	})}})
+	require.NoError(t, a.Start(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorContains(t, a.Stop(ctx), "the stop hook of app_test.TestStopThatOutlivesItsContextIsLeftBehind.func")
+	require.Contains(t, out.String(), "ERROR")
+	close(release)
+}
+
+func TestErrorOfAStopHookMakesTheExitCodeOne(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var events recorder
+	code := app.New(app.Spec{NoFiles: true, Stdout: when("Started application", cancel), Options: []fx.Option{
+		events.component("other"),
+		fx.Invoke(func(lc fx.Lifecycle) {
+			lc.Append(fx.StopHook(func() error { return io.ErrClosedPipe }))
+			lc.Append(fx.StopHook(func() { panic("out of ink") }))
+		}),
+	}}).Run(ctx)
+	require.Equal(t, 1, code)
+	require.Equal(t, []string{"other up", "other down"}, events.all(), "the others are stopped all the same")
+}
+
+func TestStoppingWhatNeverStartedIsNothing(t *testing.T) {
+	require.NoError(t, app.New(app.Spec{}).Stop(t.Context()))
+}
