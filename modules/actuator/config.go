@@ -1,0 +1,81 @@
+package actuator
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/archimedes-go/archimedes/config"
+)
+
+// Config is what "management.endpoints.web" in application.yml can say.
+type Config struct {
+	BasePath string   `config:"base-path"` // default /actuator
+	Exposure Exposure `config:"exposure"`
+}
+
+// Exposure chooses endpoints by id; * is all. What is excluded counts more.
+type Exposure struct {
+	Include []string `config:"include"` // default health, info (Spring: health)
+	Exclude []string `config:"exclude"`
+}
+
+// DefaultConfig returns the settings in force when application.yml is silent.
+func DefaultConfig() Config {
+	return Config{BasePath: "/actuator", Exposure: Exposure{Include: []string{"health", "info"}}}
+}
+
+// Validate reports everything that cannot work.
+func (c Config) Validate() error {
+	if !strings.HasPrefix(c.BasePath, "/") {
+		return config.FieldError{Key: "base-path", Problem: "must start with /"}
+	}
+	return nil
+}
+
+// exposes reports whether an endpoint is served.
+func (e Exposure) exposes(id string) bool {
+	named := func(list []string) bool {
+		return slices.ContainsFunc(list, func(one string) bool { return one == "*" || canonical(one) == canonical(id) })
+	}
+	return named(e.Include) && !named(e.Exclude)
+}
+
+// canonical is an endpoint's id without punctuation and case, as Spring compares them.
+func canonical(id string) string {
+	return strings.ToLower(strings.NewReplacer(".", "", "-", "", "_", "").Replace(id))
+}
+
+// ServerConfig is what "management.server" can say.
+type ServerConfig struct {
+	Port     *int   `config:"port"`      // of a listener of its own, 0 for any; -1 for no actuator; default the program's listener
+	Address  string `config:"address"`   // of that listener; default all
+	BasePath string `config:"base-path"` // prefix there; default none
+}
+
+// Validate reports everything that cannot work.
+func (c ServerConfig) Validate() error {
+	var faults []error
+	if c.Port != nil && (*c.Port < -1 || *c.Port > 65535) {
+		faults = append(faults, config.FieldError{Key: "port", Problem: "must be between 0 and 65535, or -1 for none"})
+	}
+	if c.BasePath != "" && !strings.HasPrefix(c.BasePath, "/") {
+		faults = append(faults, config.FieldError{Key: "base-path", Problem: "must start with /"})
+	}
+	return errors.Join(faults...)
+}
+
+// InfoConfig is what "management.info" can say.
+type InfoConfig struct {
+	Build Switch `config:"build"` // version and module of the program; default on
+	Env   Switch `config:"env"`   // the keys below "info"; default off
+	Go    Switch `config:"go"`    // ours, for Spring's java: version of Go and platform; default off
+}
+
+// Switch is a part that can be off.
+type Switch struct {
+	Enabled bool `config:"enabled"`
+}
+
+// DefaultInfoConfig returns the settings in force when application.yml is silent.
+func DefaultInfoConfig() InfoConfig { return InfoConfig{Build: Switch{true}} }
