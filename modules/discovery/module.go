@@ -63,18 +63,20 @@ type rootParams struct {
 // drain and remove before every other stop hook. It belongs at the end of the options; the web server's root takes its
 // place where there is one.
 func Root() fx.Option {
-	return fx.Invoke(func(p rootParams) {
-		all := Registrations(p.Registrations)
-		log := p.Log.With("logger", "discovery")
-		p.Hooks.Append(fx.Hook{
-			OnStart: func(context.Context) error {
-				all.Up(Address{})
-				return nil
-			},
-			OnStop: func(ctx context.Context) error {
-				all.Leave(ctx, log, nil)
-				return nil
-			},
-		})
+	return fx.Invoke(func(p rootParams) { Lead(p.Hooks, p.Registrations, p.Log) })
+}
+
+// Lead appends the hook of [Root].
+func Lead(hooks fx.Lifecycle, registrations Registrations, log *slog.Logger) {
+	log = log.With("logger", "discovery")
+	hooks.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			registrations.Up(Address{})
+			return nil
+		},
+		OnStop: func(ctx context.Context) error {
+			registrations.Leave(ctx, log, nil)
+			return nil
+		},
 	})
 }

@@ -64,10 +64,10 @@ func (r Registrations) Drain() time.Duration {
 	return longest
 }
 
-// Remove takes the program off every list, for at most [RemoveTimeout] of its own: a ctx that has ended does not keep
-// an instance listed that is gone.
+// Remove takes the program off every list, for at most [RemoveTimeout]. Give it a ctx that is not over yet: an instance
+// that is gone must not stay listed because the stop took long.
 func (r Registrations) Remove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), RemoveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, RemoveTimeout)
 	defer cancel()
 	return r.each(func(one Registration) error { return one.Remove(ctx) })
 }
@@ -82,13 +82,19 @@ func (r Registrations) each(step func(Registration) error) error {
 	return errors.Join(errs...)
 }
 
+// abortedRemove is what Remove still gets when nothing is waited for any more.
+const abortedRemove = 500 * time.Millisecond
+
 // Leave takes the steps of a stop in order: down, the drain, close, remove. Callers' replicas lag, so the program goes on
 // serving during the drain; close then stops the listeners and may be nil. Problems are logged: a registry that is away
-// must not keep a program from ending.
+// must not keep a program from ending. A stop in haste skips the drain; an aborted one waits for nothing but, for half a
+// second, the removal.
 func (r Registrations) Leave(ctx context.Context, log *slog.Logger, close func()) {
-	if err := r.Down(ctx); err != nil {
+	down, cancel := untilAborted(ctx, 0)
+	if err := r.Down(down); err != nil {
 		log.WarnContext(ctx, "callers could not be told that this instance leaves", "error", err)
 	}
+	cancel()
 	if drain := r.Drain(); drain > 0 {
 		select {
 		case <-time.After(drain):
@@ -99,7 +105,31 @@ func (r Registrations) Leave(ctx context.Context, log *slog.Logger, close func()
 	if close != nil {
 		close()
 	}
-	if err := r.Remove(ctx); err != nil {
+	remove, cancel := untilAborted(context.WithoutCancel(ctx), abortedRemove)
+	defer cancel()
+	if err := r.Remove(remove); err != nil {
 		log.WarnContext(ctx, "this instance stays listed until its lease ends", "error", err)
 	}
+}
+
+// untilAborted returns a context that ends some time after the stop was aborted.
+func untilAborted(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	aborted := lifecycle.Aborted(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	if aborted == nil {
+		return ctx, cancel
+	}
+	go func() {
+		select {
+		case <-aborted:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(grace):
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }

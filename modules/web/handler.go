@@ -1,0 +1,180 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/archimedes-go/archimedes/modules/lifecycle"
+	"github.com/archimedes-go/archimedes/modules/telemetry"
+)
+
+// Routes adds routes to the server.
+type Routes interface{ Routes(*echo.Echo) }
+
+// Mount is a handler for a whole tree of paths, such as the actuator. It sees the path with the prefix, without the context
+// path.
+type Mount struct {
+	Prefix  string // such as /actuator; "/" is exactly that path
+	Handler http.Handler
+}
+
+// Middleware is what every request passes on its way to its route.
+type Middleware struct {
+	Order int // lower first
+	Func  echo.MiddlewareFunc
+}
+
+// ErrorHandler sends what a handler's error is to the caller, instead of a problem document.
+type ErrorHandler func(err error, c echo.Context)
+
+// newEcho returns an Echo with our error handling and middleware. Routes come later, with assemble, so that constructors of
+// routes may ask for it.
+func newEcho(cfg Config, tracer *telemetry.ServerTracer, log *slog.Logger, onError ErrorHandler, middleware []Middleware) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect() // Echo's default believes what callers say of themselves
+	if cfg.ForwardHeaders != "none" {
+		e.IPExtractor = echo.ExtractIPFromXFFHeader()
+	}
+	o := &observer{tracer: tracer, log: log}
+	e.HTTPErrorHandler = o.sendProblem
+	if onError != nil {
+		e.HTTPErrorHandler = echo.HTTPErrorHandler(onError)
+	}
+	e.Use(o.observe)
+	if cfg.MaxBody > 0 {
+		e.Use(limitBody(int64(cfg.MaxBody)))
+	}
+	slices.SortStableFunc(middleware, func(a, b Middleware) int { return cmp.Compare(a.Order, b.Order) })
+	for _, m := range middleware {
+		e.Use(m.Func)
+	}
+	return e
+}
+
+// assemble adds routes, and mounts where no route is in the way.
+func assemble(e *echo.Echo, routes []Routes, mounts []Mount, log *slog.Logger) {
+	for _, r := range routes {
+		r.Routes(e)
+	}
+	taken := make(map[string]bool)
+	for _, route := range e.Routes() {
+		taken[route.Path] = true
+	}
+	for _, m := range mounts {
+		if m.Handler == nil {
+			continue
+		}
+		prefix := strings.TrimSuffix(m.Prefix, "/")
+		for _, path := range []string{cmp.Or(prefix, "/"), prefix + "/*"} {
+			if prefix == "" && path != "/" {
+				continue
+			}
+			if taken[path] {
+				log.Warn("a route of the program takes the place of a built-in one", "path", path)
+				continue
+			}
+			e.Any(path, echo.WrapHandler(m.Handler))
+		}
+	}
+}
+
+// observer makes the span of each request, recovers panics, and turns errors into answers.
+type observer struct {
+	tracer *telemetry.ServerTracer
+	log    *slog.Logger
+}
+
+func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		request := c.Request()
+		ctx, span := o.tracer.Start(request, c.Path())
+		c.SetRequest(request.WithContext(ctx))
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
+					o.tracer.End(span, c.Response().Status, nil)
+					panic(v)
+				}
+				err = o.panicked(ctx, c, v)
+			}
+			if err != nil {
+				c.Error(err)
+			}
+			o.tracer.End(span, c.Response().Status, err)
+			err = nil // it was dealt with
+		}()
+		return next(c)
+	}
+}
+
+func (o *observer) panicked(ctx context.Context, c echo.Context, v any) error {
+	stack := debug.Stack()
+	o.log.ErrorContext(ctx, "a handler panicked", "panic", v, "method", c.Request().Method, "route", c.Path(), "stack", string(stack))
+	return NewProblem(http.StatusInternalServerError, "").Because(&lifecycle.PanicError{Value: v, Stack: stack})
+}
+
+// sendProblem is the default error handler.
+func (o *observer) sendProblem(err error, c echo.Context) {
+	ctx := c.Request().Context()
+	if c.Response().Committed {
+		o.log.WarnContext(ctx, "a handler failed after its answer had begun", "method", c.Request().Method, "route", c.Path(), "error", err)
+		return
+	}
+	problem := problemOf(err)
+	if problem.Status >= http.StatusInternalServerError {
+		var p *lifecycle.PanicError
+		if !errors.As(err, &p) { // a panic was logged with its stack
+			o.log.ErrorContext(ctx, "a request failed", "method", c.Request().Method, "route", c.Path(), "status", problem.Status, "error", err)
+		}
+	} else {
+		o.log.DebugContext(ctx, "a request was refused", "method", c.Request().Method, "route", c.Path(), "status", problem.Status, "error", err)
+	}
+	if err := problem.send(c); err != nil {
+		o.log.DebugContext(ctx, "a problem could not be sent", "error", err)
+	}
+}
+
+func limitBody(limit int64) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			request := c.Request()
+			if request.ContentLength > limit {
+				return &http.MaxBytesError{Limit: limit}
+			}
+			if request.Body != nil && request.Body != http.NoBody {
+				request.Body = http.MaxBytesReader(c.Response(), request.Body, limit)
+			}
+			return next(c)
+		}
+	}
+}
+
+// under serves only paths below a prefix, without it.
+func under(prefix string, next, otherwise http.Handler) http.Handler {
+	if prefix == "" {
+		return next
+	}
+	stripped := http.StripPrefix(prefix, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, ok := strings.CutPrefix(r.URL.Path, prefix)
+		switch {
+		case !ok || rest != "" && rest[0] != '/':
+			otherwise.ServeHTTP(w, r)
+		case rest == "":
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = "/", ""
+			next.ServeHTTP(w, r)
+		default:
+			stripped.ServeHTTP(w, r)
+		}
+	})
+}

@@ -1,0 +1,155 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+
+	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/health"
+	"github.com/archimedes-go/archimedes/modules/telemetry"
+)
+
+// Module provides the [*echo.Echo] and the [*Server] that serves it. It needs the modules health and telemetry. Nothing
+// listens before [Root], which app.Run adds.
+func Module(c *config.Config) fx.Option {
+	if !enabled(c) {
+		return fx.Options()
+	}
+	return fx.Module("web", fx.Provide(newConfig, newEchoFor, newServerFor))
+}
+
+func enabled(c *config.Config) bool {
+	if kind, _ := c.Lookup("spring.main.web-application-type"); strings.EqualFold(kind, "none") {
+		return c.Decided("web", false, "spring.main.web-application-type = none")
+	}
+	if port, _ := c.Lookup("server.port"); port == "-1" {
+		return c.Decided("web", false, "server.port = -1")
+	}
+	return c.Enabled("web", "web.enabled", true)
+}
+
+// Root is the one hook that binds, registers, drains and removes. Put it after all other options, so that it starts last
+// and stops first; app.Run does. In a program without the module it drives the registrations alone.
+func Root() fx.Option {
+	return fx.Invoke(func(p rootParams) {
+		if p.Server == nil {
+			if len(p.Routes) > 0 {
+				p.Log.With("logger", "web").Warn("routes are ignored: this program has no web server", "routes", fmt.Sprintf("%T", p.Routes[0]))
+			}
+			discovery.Lead(p.Hooks, p.Registrations, p.Log)
+			return
+		}
+		assemble(p.Echo, p.Routes, p.Mounts, p.Log.With("logger", "web"))
+		p.Hooks.Append(fx.Hook{
+			OnStart: p.Server.Start,
+			OnStop:  func(ctx context.Context) error { p.Server.Stop(ctx); return nil },
+		})
+	})
+}
+
+type rootParams struct {
+	fx.In
+
+	Server        *Server                  `optional:"true"`
+	Echo          *echo.Echo               `optional:"true"`
+	Routes        []Routes                 `group:"web.routes"`
+	Mounts        []Mount                  `group:"web.mounts"`
+	Registrations []discovery.Registration `group:"discovery.registrations"`
+	Hooks         fx.Lifecycle
+	Log           *slog.Logger
+}
+
+// AsRoutes marks a constructor whose result adds routes to the server.
+func AsRoutes(constructor any) any {
+	return fx.Annotate(constructor, fx.As(new(Routes)), fx.ResultTags(`group:"web.routes"`))
+}
+
+// AsMount marks a constructor of a [Mount].
+func AsMount(constructor any) any {
+	return fx.Annotate(constructor, fx.ResultTags(`group:"web.mounts"`))
+}
+
+// AsListener marks a constructor of a [Listener].
+func AsListener(constructor any) any {
+	return fx.Annotate(constructor, fx.ResultTags(`group:"web.listeners"`))
+}
+
+// AsMiddleware marks a constructor of a [Middleware].
+func AsMiddleware(constructor any) any {
+	return fx.Annotate(constructor, fx.ResultTags(`group:"web.middleware"`))
+}
+
+// AsErrorHandler marks a constructor of the one [ErrorHandler]; two are an error.
+func AsErrorHandler(constructor any) any {
+	return fx.Annotate(constructor, fx.ResultTags(`group:"web.error-handlers"`))
+}
+
+func newConfig(c *config.Config) (Config, error) {
+	cfg, err := config.Bind(c, "server", DefaultConfig())
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.Servlet.ContextPath == "" {
+		cfg.Servlet.ContextPath, _ = c.Lookup("spring.webflux.base-path")
+	}
+	phase, err := config.Bind(c, "spring.lifecycle", lifetime{cfg.TimeoutPerPhase})
+	cfg.TimeoutPerPhase = phase.Phase
+	return cfg, err
+}
+
+// lifetime is the part of "spring.lifecycle" that matters to requests in flight.
+type lifetime struct {
+	Phase time.Duration `config:"timeout-per-shutdown-phase"`
+}
+
+type echoParams struct {
+	fx.In
+
+	Config     Config
+	Tracers    trace.TracerProvider
+	Propagator propagation.TextMapPropagator
+	Middleware []Middleware   `group:"web.middleware"`
+	OnError    []ErrorHandler `group:"web.error-handlers"`
+	Log        *slog.Logger
+}
+
+func newEchoFor(p echoParams) (*echo.Echo, error) {
+	if len(p.OnError) > 1 {
+		return nil, fmt.Errorf("web: %d error handlers are provided; keep one of the constructors marked with web.AsErrorHandler", len(p.OnError))
+	}
+	var onError ErrorHandler
+	if len(p.OnError) == 1 {
+		onError = p.OnError[0]
+	}
+	return newEcho(p.Config, telemetry.NewServerTracer(p.Tracers, p.Propagator), p.Log.With("logger", "web"), onError, p.Middleware), nil
+}
+
+type serverParams struct {
+	fx.In
+
+	Config        Config
+	Echo          *echo.Echo
+	Listeners     []Listener               `group:"web.listeners"`
+	Registrations []discovery.Registration `group:"discovery.registrations"`
+	Availability  *health.Availability
+	Log           *slog.Logger
+	Shutdowner    fx.Shutdowner
+}
+
+func newServerFor(p serverParams) *Server {
+	unknown := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) })
+	handler := under(p.Config.contextPath(), p.Echo, unknown)
+	return newServer(p.Config, handler, p.Listeners, p.Registrations, p.Availability, p.Log, func() {
+		_ = p.Shutdowner.Shutdown(fx.ExitCode(1)) // an error means that the program ends already
+	})
+}
