@@ -1,0 +1,390 @@
+package eureka
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/internal/wire"
+)
+
+// Instance is everything that a Eureka server knows of one instance (Netflix: InstanceInfo).
+type Instance = wire.Instance
+
+// Applications is a registry or a delta.
+type Applications = wire.Applications
+
+// Application is the instances of one name.
+type Application = wire.Application
+
+// DecodeApplications reads a registry or a delta in JSON. The result keeps nothing of data.
+func DecodeApplications(data []byte) (*Applications, error) { return wire.DecodeApplications(data) }
+
+// Client asks Eureka servers: each request goes to the preferred one, and to the next when that one does not answer. It is
+// safe for concurrent use. Every method returns a [*ServerError] when no server gave a usable answer.
+type Client struct {
+	cluster  *cluster
+	http     http.RoundTripper // for reading
+	renewals http.RoundTripper // for writing: a heartbeat never waits behind a fetch
+	gzip     bool
+	limit    int64
+	timeout  time.Duration // of one attempt, when the caller's context allows more
+	log      *slog.Logger
+}
+
+// Option adjusts a [Client] beyond its Config.
+type Option interface{ apply(*options) }
+
+type options struct {
+	transport http.RoundTripper
+	log       *slog.Logger
+}
+
+type optionFunc func(*options)
+
+func (f optionFunc) apply(o *options) { f(o) }
+
+// WithTransport sends requests through rt. Default: transports of the client's own, without a proxy.
+func WithTransport(rt http.RoundTripper) Option {
+	return optionFunc(func(o *options) { o.transport = rt })
+}
+
+// WithLogger says which server answers. Default: nothing is said.
+func WithLogger(log *slog.Logger) Option {
+	return optionFunc(func(o *options) { o.log = log })
+}
+
+// NewClient returns a client of the servers in cfg. It connects on first use.
+func NewClient(cfg ClientConfig, opts ...Option) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("eureka: %w", err)
+	}
+	o := options{log: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		opt.apply(&o)
+	}
+	c := &Client{
+		cluster: newCluster(cfg.servers()), http: o.transport, renewals: o.transport, gzip: cfg.GZip,
+		limit: int64(cfg.MaxResponse), timeout: cfg.ConnectTimeout + 2*cfg.ReadTimeout, log: o.log.With("logger", "eureka.client"),
+	}
+	if o.transport == nil {
+		c.http, c.renewals = newTransport(cfg), newTransport(cfg)
+	}
+	return c, nil
+}
+
+// newTransport returns a transport for a handful of servers. Eureka is inside the estate, so no proxy of the environment
+// stands in between.
+func newTransport(cfg ClientConfig) *http.Transport {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   cfg.ConnectTimeout,
+		ResponseHeaderTimeout: cfg.ReadTimeout,
+		IdleConnTimeout:       cfg.IdleTimeout,
+		MaxIdleConnsPerHost:   4,
+		DisableCompression:    !cfg.GZip,
+	}
+}
+
+// CloseIdleConnections closes connections that nobody uses.
+func (c *Client) CloseIdleConnections() {
+	for _, rt := range []http.RoundTripper{c.http, c.renewals} {
+		if t, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
+	}
+}
+
+// request is one operation, before a server is chosen.
+type request struct {
+	method, path string // path relative to a server's base, escaped
+	body         []byte
+	write        bool
+	ok           func(status int) bool // answers of the operation; others make the next server be asked
+}
+
+func exactly(statuses ...int) func(int) bool {
+	return func(status int) bool {
+		for _, s := range statuses {
+			if s == status {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// answer is what a server said.
+type answer struct {
+	status int
+	body   []byte
+	server string
+	url    string
+}
+
+// do asks servers in order until one gives an answer that the operation knows. decode may refuse an answer, too: a page of
+// a proxy with status 200 is no registry.
+func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (answer, error) {
+	var failures []error
+	order := c.cluster.candidates(time.Now())
+	for n, i := range order {
+		s := c.cluster.servers[i]
+		a, err := c.attempt(ctx, r, s, len(order)-n-1)
+		if err == nil && decode != nil {
+			if err = decode(a); err != nil && !errors.As(err, new(*StatusError)) {
+				err = &answerError{method: r.method, url: a.url, err: err}
+			}
+		}
+		var status *StatusError
+		if err == nil || errors.As(err, &status) && r.ok(status.Code) {
+			c.cluster.answered(i)
+			return a, err
+		}
+		if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+			return a, context.Cause(ctx) // the caller's own doing says nothing about the server
+		}
+		failures = append(failures, err)
+		c.cluster.failed(i, time.Now())
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return answer{}, &ServerError{Op: r.method + " " + r.path, Attempts: failures}
+}
+
+// attempt asks one server. While others are left it gets at most half of the caller's time.
+func (c *Client) attempt(ctx context.Context, r request, s server, left int) (answer, error) {
+	timeout := c.timeout
+	if deadline, ok := ctx.Deadline(); ok && left > 0 {
+		timeout = min(timeout, time.Until(deadline)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	target := s.base + r.path
+	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
+	if err != nil {
+		return answer{}, fmt.Errorf("eureka: %s %s: %w", r.method, target, err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "archimedes-eureka-client")
+	req.Header.Set("DiscoveryIdentity-Name", "DefaultClient")
+	req.Header.Set("DiscoveryIdentity-Version", "1.4")
+	if len(r.body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	} else {
+		req.Body, req.GetBody = http.NoBody, nil
+	}
+	if s.basic != "" {
+		req.Header.Set("Authorization", s.basic)
+	}
+	rt := c.http
+	if r.write {
+		rt = c.renewals
+	}
+	response, err := rt.RoundTrip(req)
+	if err != nil {
+		return answer{}, &answerError{method: r.method, url: target, err: err}
+	}
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, server: s.base, url: target}
+	if a.status < 200 || a.status > 299 {
+		// The body of a refusal means nothing to a client: a 404 to a heartbeat carries an error page on Spring's server.
+		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
+		return a, &StatusError{Method: r.method, URL: target, Code: a.status}
+	}
+	if a.body, err = io.ReadAll(io.LimitReader(response.Body, c.limit+1)); err != nil {
+		return a, &answerError{method: r.method, url: target, err: fmt.Errorf("read the answer: %w", err)}
+	}
+	if int64(len(a.body)) > c.limit {
+		return a, &answerError{method: r.method, url: target, err: fmt.Errorf("the answer is larger than %d bytes", c.limit)}
+	}
+	return a, nil
+}
+
+// write is an operation whose answer has no content that matters.
+func (c *Client) write(ctx context.Context, r request) error {
+	r.write = true
+	_, err := c.do(ctx, r, func(a answer) error {
+		if a.status == http.StatusOK || a.status == http.StatusNoContent {
+			if trimmed := bytes.TrimSpace(a.body); len(trimmed) > 0 && trimmed[0] == '<' {
+				return errors.New("the answer is a page, not Eureka's")
+			}
+			return nil
+		}
+		return &StatusError{Method: r.method, URL: a.url, Code: a.status}
+	})
+	return err
+}
+
+func path(parts ...string) string {
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return strings.Join(parts, "/")
+}
+
+func appPath(app string, parts ...string) string {
+	return path(append([]string{"apps", strings.ToUpper(app)}, parts...)...)
+}
+
+// Register lists an instance, or replaces what is listed under its id.
+func (c *Client) Register(ctx context.Context, i *Instance) error {
+	return c.write(ctx, request{
+		method: http.MethodPost, path: appPath(i.App), body: wire.AppendInstance(nil, i), ok: exactly(http.StatusBadRequest),
+	})
+}
+
+// Renew extends the lease of an instance. [ErrUnknownInstance]: it must register again.
+func (c *Client) Renew(ctx context.Context, app, id string, status discovery.Status, lastDirty int64) error {
+	query := "?status=" + status.String() + "&lastDirtyTimestamp=" + strconv.FormatInt(lastDirty, 10)
+	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id) + query, ok: exactly(http.StatusNotFound)})
+}
+
+// Cancel takes an instance off the list. [ErrUnknownInstance]: it was not on it.
+func (c *Client) Cancel(ctx context.Context, app, id string) error {
+	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id), ok: exactly(http.StatusNotFound)})
+}
+
+// Override sets a status that stays until [Client.RemoveOverride], whatever the instance says of itself; OUT_OF_SERVICE
+// takes it out of traffic.
+func (c *Client) Override(ctx context.Context, app, id string, status discovery.Status, lastDirty int64) error {
+	query := "?value=" + status.String() + "&lastDirtyTimestamp=" + strconv.FormatInt(lastDirty, 10)
+	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id, "status") + query, ok: exactly(http.StatusNotFound)})
+}
+
+// RemoveOverride ends an override. Until the instance next registers it shows interim, or UNKNOWN when interim is that.
+func (c *Client) RemoveOverride(ctx context.Context, app, id string, interim discovery.Status, lastDirty int64) error {
+	query := "?lastDirtyTimestamp=" + strconv.FormatInt(lastDirty, 10)
+	if interim != discovery.Unknown {
+		query += "&value=" + interim.String()
+	}
+	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id, "status") + query, ok: exactly(http.StatusNotFound)})
+}
+
+// UpdateMetadata adds entries to the metadata of an instance, until it next registers.
+func (c *Client) UpdateMetadata(ctx context.Context, app, id string, entries map[string]string) error {
+	values := url.Values{}
+	for key, value := range entries {
+		values.Set(key, value)
+	}
+	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id, "metadata") + "?" + values.Encode(), ok: exactly(http.StatusNotFound)})
+}
+
+// Applications returns the whole registry.
+func (c *Client) Applications(ctx context.Context) (*Applications, error) {
+	return read(ctx, c, "apps/", wire.DecodeApplications)
+}
+
+// Delta returns what changed in the last minutes.
+func (c *Client) Delta(ctx context.Context) (*Applications, error) {
+	return read(ctx, c, "apps/delta", wire.DecodeApplications, http.StatusNotFound, http.StatusForbidden)
+}
+
+// Application returns the instances of one application; its name ignores case. [ErrUnknownInstance]: there are none.
+func (c *Client) Application(ctx context.Context, app string) (*Application, error) {
+	return read(ctx, c, appPath(app), wire.DecodeApplication, http.StatusNotFound)
+}
+
+// Instance returns one instance. [ErrUnknownInstance]: it is not listed.
+func (c *Client) Instance(ctx context.Context, app, id string) (*Instance, error) {
+	return read(ctx, c, appPath(app, id), wire.DecodeInstance, http.StatusNotFound)
+}
+
+// InstanceByID returns the first instance with that id in any application.
+func (c *Client) InstanceByID(ctx context.Context, id string) (*Instance, error) {
+	return read(ctx, c, path("instances", id), wire.DecodeInstance, http.StatusNotFound)
+}
+
+// VIP returns the instances of a virtual host name; it is case-sensitive.
+func (c *Client) VIP(ctx context.Context, vip string) (*Applications, error) {
+	return read(ctx, c, path("vips", vip), wire.DecodeApplications, http.StatusNotFound)
+}
+
+// SecureVIP is [Client.VIP] for secure virtual host names.
+func (c *Client) SecureVIP(ctx context.Context, vip string) (*Applications, error) {
+	return read(ctx, c, path("svips", vip), wire.DecodeApplications, http.StatusNotFound)
+}
+
+// read is an operation whose answer is a document; final are the refusals that are an answer, too.
+func read[T any](ctx context.Context, c *Client, path string, decode func([]byte) (T, error), final ...int) (T, error) {
+	var value T
+	_, err := c.do(ctx, request{method: http.MethodGet, path: path, ok: exactly(final...)}, func(a answer) (err error) {
+		value, err = decode(a.body)
+		return err
+	})
+	return value, err
+}
+
+// ErrUnknownInstance means that the registry does not list the instance.
+var ErrUnknownInstance = errors.New("eureka: unknown instance")
+
+// StatusError is an answer other than 2xx.
+type StatusError struct {
+	Method, URL string // without credentials
+	Code        int
+}
+
+// Error returns method, URL and status.
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("eureka: %s %s: status %d", e.Method, e.URL, e.Code)
+}
+
+// Is makes a 404 match [ErrUnknownInstance].
+func (e *StatusError) Is(target error) bool {
+	return target == ErrUnknownInstance && e.Code == http.StatusNotFound
+}
+
+// ServerError means that no server gave a usable answer.
+type ServerError struct {
+	Op       string  // such as "PUT apps/ORDERS/web-1"
+	Attempts []error // one for each server asked, in order
+}
+
+// Error lists every server with what was wrong.
+func (e *ServerError) Error() string {
+	if len(e.Attempts) == 1 {
+		return e.Attempts[0].Error()
+	}
+	texts := make([]string, len(e.Attempts))
+	for i, err := range e.Attempts {
+		texts[i] = strings.TrimPrefix(err.Error(), "eureka: ")
+	}
+	return fmt.Sprintf("eureka: none of %d servers answered: %s", len(texts), strings.Join(texts, "; "))
+}
+
+// Unwrap returns the attempts.
+func (e *ServerError) Unwrap() []error { return e.Attempts }
+
+// answerError is no answer, or one that is not Eureka's.
+type answerError struct {
+	method, url string
+	err         error
+}
+
+func (e *answerError) Error() string {
+	text := e.err.Error()
+	var inner *url.Error
+	if errors.As(e.err, &inner) {
+		text = inner.Err.Error()
+	}
+	return fmt.Sprintf("eureka: %s %s: %s", e.method, e.url, cmp.Or(text, "no answer"))
+}
+
+func (e *answerError) Unwrap() error { return e.err }
+
+// noAnswer reports whether a write may have been done although its error says otherwise.
+func noAnswer(err error) bool {
+	var a *answerError
+	return errors.As(err, &a) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}

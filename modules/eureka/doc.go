@@ -1,0 +1,20 @@
+// Package eureka joins a program to Netflix Eureka: a [Registrar] keeps it listed, a [Replica] knows who else is, and a
+// [Client] speaks the REST protocol with servers that may be away.
+//
+//	client, err := eureka.NewClient(eureka.DefaultClientConfig())
+//	apps, err := client.Applications(ctx)
+//
+// In an application the module does it all: the registrar is one of the group "discovery.registrations", driven by the web
+// server, and the replica one of "discovery.resolvers". Settings are Spring Cloud Netflix's:
+//
+//	eureka:
+//	  client:
+//	    service-url.defaultZone: http://user:secret@eureka-1:8761/eureka/,http://eureka-2:8761/eureka/
+//	    registry-fetch-interval-seconds: 30
+//	  instance:
+//	    prefer-ip-address: true
+//	    metadata-map.zone: a
+//
+// The start never waits for Eureka. While no server answers the program serves; the log says so once, and once when one is
+// back.
+package eureka

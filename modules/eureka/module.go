@@ -1,0 +1,193 @@
+package eureka
+
+import (
+	"log/slog"
+	"sync"
+
+	"go.uber.org/fx"
+
+	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/health"
+	"github.com/archimedes-go/archimedes/modules/lifecycle"
+)
+
+// Module provides a [*Client], a [*Replica] that resolves services, and a [*Registrar] that lists this program. It needs
+// the module health. eureka.client.enabled: false, or spring.cloud.discovery.enabled: false, switches all of it off;
+// eureka.client.fetch-registry and register-with-eureka one half each.
+func Module(c *config.Config) fx.Option {
+	if on, err := switchedOn(c, "spring.cloud.discovery.enabled"); err == nil && !on {
+		c.Decided("eureka", false, "spring.cloud.discovery.enabled = false")
+		return fx.Options()
+	}
+	if !c.Enabled("eureka", "eureka.client.enabled", true) {
+		return fx.Options()
+	}
+	self := sync.OnceValues(func() (Host, error) { return findSelf(c) })
+	c.Compute("spring.cloud.client.hostname", func() (string, error) { h, err := self(); return h.Name, err })
+	c.Compute("spring.cloud.client.ip-address", func() (string, error) { h, err := self(); return h.IP, err })
+	parts := []fx.Option{fx.Provide(newClientConfig, newClient)}
+	if c.Enabled("eureka.replica", "eureka.client.fetch-registry", true) {
+		parts = append(parts, fx.Provide(newReplicaFor, discovery.AsResolver(func(r *Replica) *Replica { return r })))
+	}
+	registers, _ := switchedOn(c, "spring.cloud.service-registry.auto-registration.enabled")
+	if !registers {
+		c.Decided("eureka.registrar", false, "spring.cloud.service-registry.auto-registration.enabled = false")
+	} else if c.Enabled("eureka.registrar", "eureka.client.register-with-eureka", true) {
+		host := func() Host { h, _ := self(); return h }
+		parts = append(parts, fx.Supply(hostFinder(host)), fx.Provide(newInstanceConfig, newRegistrarFor,
+			discovery.AsRegistration(func(r *Registrar) *Registrar { return r })))
+	}
+	return fx.Module("eureka", parts...)
+}
+
+// hostFinder returns the own host, found when first asked for.
+type hostFinder func() Host
+
+// switchedOn reads a switch that is on by default.
+func switchedOn(c *config.Config, key string) (bool, error) {
+	value, _, err := c.Value(key)
+	return value != "false", err
+}
+
+func newClientConfig(c *config.Config) (ClientConfig, error) {
+	return config.Bind(c, "eureka.client", DefaultClientConfig())
+}
+
+func newInstanceConfig(c *config.Config) (InstanceConfig, error) {
+	return config.Bind(c, "eureka.instance", DefaultInstanceConfig())
+}
+
+// findSelf finds the own name and address with what the settings say.
+func findSelf(c *config.Config) (Host, error) {
+	inet, err := config.Bind(c, "spring.cloud.inetutils", DefaultInetConfig())
+	if err != nil {
+		return Host{}, err
+	}
+	client, err := newClientConfig(c)
+	if err != nil {
+		return Host{}, err
+	}
+	explicit, err := config.Bind(c, "eureka.instance", struct {
+		Hostname  string `config:"hostname"`
+		IPAddress string `config:"ip-address"`
+	}{})
+	if err != nil {
+		return Host{}, err
+	}
+	f := Finder{Config: inet, Hostname: explicit.Hostname, IP: explicit.IPAddress, Machine: ThisMachine()}
+	if servers := client.servers(); len(servers) > 0 {
+		f.Server = servers[0].base
+	}
+	return f.Find(), nil
+}
+
+type clientParams struct {
+	fx.In
+
+	Config ClientConfig
+	Log    *slog.Logger
+	Hooks  fx.Lifecycle
+}
+
+func newClient(p clientParams) (*Client, error) {
+	client, err := NewClient(p.Config, WithLogger(p.Log))
+	if err != nil {
+		return nil, err
+	}
+	p.Hooks.Append(fx.StopHook(client.CloseIdleConnections))
+	return client, nil
+}
+
+type replicaParams struct {
+	fx.In
+
+	Client   *Client
+	Config   ClientConfig
+	Settings *config.Config
+	Log      *slog.Logger
+	Hooks    fx.Lifecycle
+}
+
+func newReplicaFor(p replicaParams) (*Replica, error) {
+	opts := []ReplicaOption{WithReplicaLogger(p.Log)}
+	own, err := config.Bind(p.Settings, "eureka.instance", struct {
+		PreferIP bool `config:"prefer-ip-address"`
+	}{})
+	if err != nil {
+		return nil, err
+	}
+	if own.PreferIP {
+		opts = append(opts, PreferIP())
+	}
+	r := NewReplica(p.Client, p.Config, opts...)
+	lifecycle.Run(p.Hooks, p.Log, "eureka replica", r.Run)
+	return r, nil
+}
+
+type registrarParams struct {
+	fx.In
+
+	Client       *Client
+	Config       InstanceConfig
+	ClientConfig ClientConfig
+	Host         hostFinder
+	Settings     *config.Config
+	Availability *health.Availability
+	Log          *slog.Logger
+	Hooks        fx.Lifecycle
+}
+
+func newRegistrarFor(p registrarParams) (*Registrar, error) {
+	identity, err := identityOf(p.Settings)
+	if err != nil {
+		return nil, err
+	}
+	log := p.Log.With("logger", "eureka.registrar")
+	build := func(bound discovery.Address) *Instance {
+		if bound.Port == 0 && p.Config.Port == nil {
+			p.Settings.Decided("eureka.registrar", false, "there is no web server, and eureka.instance.non-secure-port is not set")
+			log.Info("this program is not registered: it has no web server, and eureka.instance.non-secure-port is not set")
+			return nil
+		}
+		host := p.Host()
+		i := p.Config.instance(identity, host, bound)
+		if host.Weak {
+			log.Warn("only this machine can call this instance: no address but loopback was found; set eureka.instance.ip-address", "host", i.HostName, "ip", i.IPAddr)
+		} else {
+			log.Info("registering with this address", "host", i.HostName, "ip", i.IPAddr, "because", host.Reason)
+		}
+		return i
+	}
+	opts := []RegistrarOption{WithReadiness(p.Availability), WithRegistrarLogger(p.Log)}
+	if !p.ClientConfig.Unregister {
+		opts = append(opts, KeepListed())
+	}
+	r := NewRegistrar(p.Client, p.Config, build, opts...)
+	lifecycle.Run(p.Hooks, p.Log, "eureka registrar", r.Run)
+	return r, nil
+}
+
+// identityOf reads what other modules' settings say about the paths of this program.
+func identityOf(c *config.Config) (Identity, error) {
+	id := Identity{ActuatorPath: "/actuator"}
+	for _, one := range []struct {
+		key string
+		to  *string
+	}{
+		{"spring.application.name", &id.Application}, {"spring.application.instance_id", &id.InstanceSuffix},
+		{"spring.webflux.base-path", &id.ContextPath}, {"server.servlet.context-path", &id.ContextPath},
+		{"management.endpoints.web.base-path", &id.ActuatorPath}, {"management.server.base-path", &id.ManagementBasePath},
+	} {
+		value, set, err := c.Value(one.key)
+		if err != nil {
+			return id, err
+		}
+		if set && value != "" {
+			*one.to = value
+		}
+	}
+	port, _, err := c.Value("management.server.port")
+	id.ManagementOff = port == "-1"
+	return id, err
+}

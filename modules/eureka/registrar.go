@@ -1,0 +1,203 @@
+package eureka
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
+)
+
+// registry is what a [Registrar] needs of a [Client].
+type registry interface {
+	Register(context.Context, *Instance) error
+	Renew(ctx context.Context, app, id string, status discovery.Status, lastDirty int64) error
+	Cancel(ctx context.Context, app, id string) error
+	Instance(ctx context.Context, app, id string) (*Instance, error)
+}
+
+// Readiness says whether callers should come; health.Availability does.
+type Readiness interface {
+	Accepting() bool
+	Changed() <-chan struct{}
+}
+
+// Registrar keeps one instance listed. One goroutine, [Registrar.Run], owns every write, so that writes are strictly serial
+// and nothing comes back after [Registrar.Remove]. Its other methods may be called from many goroutines.
+type Registrar struct {
+	client    registry
+	cfg       InstanceConfig
+	remove    bool // send DELETE at the end
+	build     func(discovery.Address) *Instance
+	readiness Readiness // may be nil: always ready
+	log       *slog.Logger
+
+	mu       sync.Mutex
+	queue    []command
+	wake     chan struct{}
+	cancel   context.CancelFunc // of the write in flight
+	instance *Instance          // as last written or about to be; replaced, never changed
+	own      *discovery.Status  // set by the program; nil follows readiness
+	listed   bool               // the registry has said so
+	ever     bool               // it ever has
+	known    chan struct{}      // closed when instance is there
+	upAsked  bool
+	over     chan struct{} // closed when Run has returned for good
+	once     struct{ known, over sync.Once }
+
+	work work // Run's own
+}
+
+// command is a step asked for by another goroutine.
+type command struct {
+	do   func(context.Context) error
+	ctx  context.Context
+	done chan error // nil: nobody waits
+	stop bool       // interrupts the write in flight
+}
+
+// RegistrarOption adjusts a [Registrar].
+type RegistrarOption func(*Registrar)
+
+// WithReadiness registers as STARTING while r does not accept. Default: ready at once.
+func WithReadiness(r Readiness) RegistrarOption { return func(g *Registrar) { g.readiness = r } }
+
+// WithRegistrarLogger logs changes of state. Default: nothing is said.
+func WithRegistrarLogger(log *slog.Logger) RegistrarOption {
+	return func(g *Registrar) { g.log = log.With("logger", "eureka.registrar") }
+}
+
+// KeepListed leaves the instance to its lease at the end instead of cancelling it
+// (eureka.client.should-unregister-on-shutdown: false).
+func KeepListed() RegistrarOption { return func(g *Registrar) { g.remove = false } }
+
+// NewRegistrar returns a registrar that registers what build makes of the address given to Up. build is called by Run, may
+// take its time, and may return nil for "not to be registered".
+func NewRegistrar(client *Client, cfg InstanceConfig, build func(discovery.Address) *Instance, opts ...RegistrarOption) *Registrar {
+	return newRegistrar(client, cfg, build, opts...)
+}
+
+func newRegistrar(client registry, cfg InstanceConfig, build func(discovery.Address) *Instance, opts ...RegistrarOption) *Registrar {
+	r := &Registrar{
+		client: client, cfg: cfg, remove: true, build: build, log: slog.New(slog.DiscardHandler),
+		wake: make(chan struct{}, 1), known: make(chan struct{}), over: make(chan struct{}),
+	}
+	for _, opt := range opts {
+		opt(r)
+	}
+	return r
+}
+
+var _ discovery.Registration = (*Registrar)(nil)
+
+// Up registers the program at an address and keeps it registered.
+func (r *Registrar) Up(address discovery.Address) {
+	r.mu.Lock()
+	r.upAsked = true
+	r.mu.Unlock()
+	r.enqueue(command{do: func(context.Context) error { r.begin(address); return nil }})
+}
+
+// Down registers the instance once more with status DOWN. It interrupts a write in flight.
+func (r *Registrar) Down(ctx context.Context) error { return r.step(ctx, r.down) }
+
+// Drain returns eureka.instance.drain-period, or 0 when no registry ever listed the instance.
+func (r *Registrar) Drain() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ever {
+		return 0
+	}
+	return r.cfg.DrainPeriod
+}
+
+// Remove cancels the lease, and makes sure that it is gone when no answer came. An entry of the same id at another address is
+// left alone: a successor owns it. Nothing is written afterwards.
+func (r *Registrar) Remove(ctx context.Context) error { return r.step(ctx, r.leave) }
+
+// SetStatus makes the instance show a status of the program's choice until [Registrar.ClearStatus]. It survives every
+// registration. An instance that shows UP can only become OUT_OF_SERVICE through DOWN or STARTING, by Eureka's own rules; use
+// [Client.Override] to take one out of traffic.
+func (r *Registrar) SetStatus(status discovery.Status) { r.setOwn(&status) }
+
+// ClearStatus lets the status follow readiness again.
+func (r *Registrar) ClearStatus() { r.setOwn(nil) }
+
+func (r *Registrar) setOwn(status *discovery.Status) {
+	r.mu.Lock()
+	r.own = status
+	r.mu.Unlock()
+	r.enqueue(command{do: func(context.Context) error { return nil }})
+}
+
+// InstanceID returns the id of the instance. Before Up it is empty; after Up it waits until the own address is known.
+func (r *Registrar) InstanceID() string {
+	if i := r.Instance(); i != nil {
+		return i.InstanceID
+	}
+	return ""
+}
+
+// Instance returns what is registered, or about to be: nil before Up. It must not be changed.
+func (r *Registrar) Instance() *Instance {
+	r.mu.Lock()
+	asked := r.upAsked
+	r.mu.Unlock()
+	if asked {
+		select {
+		case <-r.known:
+		case <-r.over:
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.instance
+}
+
+// Registered reports whether the registry listed the instance when last heard of.
+func (r *Registrar) Registered() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.listed }
+
+// step asks Run for a step and waits. A write in flight is interrupted, so nothing waits behind a hung heartbeat.
+func (r *Registrar) step(ctx context.Context, do func(context.Context) error) error {
+	done := make(chan error, 1)
+	r.enqueue(command{do: do, ctx: ctx, done: done, stop: true})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.over:
+		select {
+		case err := <-done:
+			return err
+		default:
+			return errors.New("eureka: the registrar has ended")
+		}
+	}
+}
+
+func (r *Registrar) enqueue(c command) {
+	r.mu.Lock()
+	r.queue = append(r.queue, c)
+	if c.stop && r.cancel != nil {
+		r.cancel()
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Registrar) next() (command, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		return command{}, false
+	}
+	c := r.queue[0]
+	r.queue = r.queue[1:]
+	return c, true
+}

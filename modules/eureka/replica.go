@@ -1,0 +1,300 @@
+package eureka
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/internal/wire"
+)
+
+// fetcher is what a [Replica] needs of a [Client].
+type fetcher interface {
+	Applications(context.Context) (*Applications, error)
+	Delta(context.Context) (*Applications, error)
+}
+
+// Replica is this program's copy of the registry: fetched whole once, then kept by deltas whose hash is checked. Readers
+// never wait for the network, but for the first snapshot, and for one shared early look when a service is unknown. It is safe
+// for concurrent use.
+type Replica struct {
+	client fetcher
+	cfg    ClientConfig
+	to     translation
+	log    *slog.Logger
+	now    atomic.Pointer[snapshot]
+	wanted chan struct{} // asks Run for a look
+
+	mu      sync.Mutex
+	looked  chan struct{} // closed and renewed after each look
+	early   time.Time     // of the last early look
+	failing bool
+	full    fullLimit
+}
+
+// ReplicaOption adjusts a [Replica].
+type ReplicaOption func(*Replica)
+
+// PreferIP calls instances by address instead of host name (eureka.instance.prefer-ip-address).
+func PreferIP() ReplicaOption { return func(r *Replica) { r.to.preferIP = true } }
+
+// WithReplicaLogger logs changes of state. Default: nothing is said.
+func WithReplicaLogger(log *slog.Logger) ReplicaOption {
+	return func(r *Replica) { r.log = log.With("logger", "eureka.replica") }
+}
+
+// NewReplica returns a replica that knows nothing until [Replica.Run] runs.
+func NewReplica(client *Client, cfg ClientConfig, opts ...ReplicaOption) *Replica {
+	return newReplica(client, cfg, opts...)
+}
+
+func newReplica(client fetcher, cfg ClientConfig, opts ...ReplicaOption) *Replica {
+	r := &Replica{client: client, cfg: cfg, log: slog.New(slog.DiscardHandler), wanted: make(chan struct{}, 1), looked: make(chan struct{})}
+	for _, opt := range opts {
+		opt(r)
+	}
+	return r
+}
+
+var _ discovery.Resolver = (*Replica)(nil)
+
+// earlyPause is the least time between two early looks, and how long a call may wait for one.
+const earlyPause = 2 * time.Second
+
+// Instances implements [discovery.Resolver]. A name is a VIP, as in Spring, else an application. Instances of every status
+// are in the set.
+func (r *Replica) Instances(ctx context.Context, service string) (*discovery.Set, error) {
+	s := r.now.Load()
+	if s == nil {
+		if s = r.first(ctx); s == nil {
+			return nil, r.unavailable(ctx, service)
+		}
+	}
+	if set := s.find(service); set != nil {
+		return set, nil
+	}
+	if s = r.lookEarly(ctx); s != nil {
+		if set := s.find(service); set != nil {
+			return set, nil
+		}
+	}
+	return nil, &discovery.UnknownServiceError{Service: service, Known: r.Services()}
+}
+
+func (s *snapshot) find(service string) *discovery.Set {
+	if set, ok := s.sets[service]; ok {
+		return set
+	}
+	return s.sets[strings.ToLower(service)]
+}
+
+// first waits for the first snapshot, within ctx and eureka.client.initial-fetch-wait.
+func (r *Replica) first(ctx context.Context) *snapshot {
+	limit := time.NewTimer(r.cfg.InitialFetchWait)
+	defer limit.Stop()
+	for {
+		r.mu.Lock()
+		looked := r.looked
+		r.mu.Unlock()
+		if s := r.now.Load(); s != nil {
+			return s
+		}
+		select {
+		case <-looked:
+		case <-ctx.Done():
+			return nil
+		case <-limit.C:
+			return nil
+		}
+	}
+}
+
+func (r *Replica) unavailable(ctx context.Context, service string) error {
+	err := &discovery.UnknownServiceError{Service: service}
+	if ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	return errors.Join(err, errors.New("eureka: no server has been reached yet"))
+}
+
+// lookEarly waits for one look that all callers share; nil when there was one just now.
+func (r *Replica) lookEarly(ctx context.Context) *snapshot {
+	r.mu.Lock()
+	looked := r.looked
+	if wait := time.Since(r.early); wait < earlyPause && !r.early.IsZero() {
+		r.mu.Unlock()
+		return nil
+	}
+	r.early = time.Now()
+	r.mu.Unlock()
+	return r.await(ctx, looked)
+}
+
+func (r *Replica) await(ctx context.Context, looked <-chan struct{}) *snapshot {
+	select {
+	case r.wanted <- struct{}{}:
+	default:
+	}
+	limit := time.NewTimer(earlyPause)
+	defer limit.Stop()
+	select {
+	case <-looked:
+	case <-ctx.Done():
+	case <-limit.C:
+	}
+	return r.now.Load()
+}
+
+// Services implements [discovery.Resolver].
+func (r *Replica) Services() []string {
+	if s := r.now.Load(); s != nil {
+		return s.services
+	}
+	return nil
+}
+
+// Order implements the placing of the resolvers (eureka.client.order).
+func (r *Replica) Order() int { return r.cfg.Order }
+
+// Age returns how long ago the registry was last heard of, and whether it ever was.
+func (r *Replica) Age() (time.Duration, bool) {
+	s := r.now.Load()
+	if s == nil {
+		return 0, false
+	}
+	return time.Since(s.taken), true
+}
+
+// Refresh looks at the registry now and waits for the answer.
+func (r *Replica) Refresh(ctx context.Context) error {
+	r.mu.Lock()
+	looked := r.looked
+	r.mu.Unlock()
+	select {
+	case r.wanted <- struct{}{}:
+	default:
+	}
+	select {
+	case <-looked:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run keeps the replica fresh until ctx ends. The last snapshot stays readable.
+func (r *Replica) Run(ctx context.Context) error {
+	timer := time.NewTimer(0) // the first fetch is due at once
+	defer timer.Stop()
+	pause := time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		case <-r.wanted:
+		}
+		err := r.look(ctx)
+		r.mu.Lock()
+		close(r.looked)
+		r.looked = make(chan struct{})
+		r.mu.Unlock()
+		if err != nil && r.now.Load() == nil {
+			pause = min(max(2*pause, 500*time.Millisecond), r.cfg.FetchInterval) // nothing is known yet: be quick
+		} else {
+			pause = r.cfg.FetchInterval
+		}
+		timer.Reset(pause - rand.N(pause/10+1))
+	}
+}
+
+// look fetches once: a delta when there is something to apply it to and its hash then fits, else everything.
+func (r *Replica) look(ctx context.Context) error {
+	before := r.now.Load()
+	next, err := r.fetch(ctx, before)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		if !r.failing {
+			r.failing = true
+			r.log.WarnContext(ctx, "the registry cannot be fetched; the last snapshot holds", "error", err)
+		} else {
+			r.log.DebugContext(ctx, "the registry cannot be fetched", "error", err)
+		}
+		return err
+	}
+	r.now.Store(next)
+	switch {
+	case r.failing:
+		r.failing = false
+		r.log.InfoContext(ctx, "the registry is fetched again", "services", len(next.services))
+	case before == nil:
+		r.log.InfoContext(ctx, "the registry was fetched", "services", len(next.services))
+	}
+	return nil
+}
+
+func (r *Replica) fetch(ctx context.Context, before *snapshot) (*snapshot, error) {
+	if before == nil || len(before.apps) == 0 || r.cfg.DisableDelta {
+		return r.fetchAll(ctx, before)
+	}
+	changes, err := r.client.Delta(ctx)
+	if err != nil {
+		var status *StatusError
+		if !errors.As(err, &status) {
+			return nil, err
+		}
+		return r.fetchAll(ctx, before) // deltas are off, or the server has just started
+	}
+	next := r.to.delta(changes, before)
+	if wire.Hash(next.counts) == changes.Hash {
+		return next, nil
+	}
+	// The delta did not reach back far enough, or was made while the registry changed. Deltas that never fit, as of servers
+	// that do not agree, must not become a full fetch each time.
+	if !r.full.allowed(time.Now()) {
+		return next, nil
+	}
+	r.log.DebugContext(ctx, "the delta does not fit; fetching the whole registry", "hash", wire.Hash(next.counts), "expected", changes.Hash)
+	return r.fetchAll(ctx, before)
+}
+
+func (r *Replica) fetchAll(ctx context.Context, before *snapshot) (*snapshot, error) {
+	all, err := r.client.Applications(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.to.full(all, before), nil
+}
+
+// fullLimit bounds full fetches after deltas that do not fit: two at once, then one a minute, after ten minutes of that six
+// an hour.
+type fullLimit struct {
+	count       int
+	first, last time.Time
+}
+
+func (f *fullLimit) allowed(now time.Time) bool {
+	pause := time.Minute
+	if now.Sub(f.first) > 10*time.Minute {
+		pause = 10 * time.Minute
+	}
+	if f.count > 0 && now.Sub(f.last) > 15*time.Minute {
+		*f = fullLimit{} // deltas have fitted for a while
+	}
+	if f.count >= 2 && now.Sub(f.last) < pause {
+		return false
+	}
+	if f.count == 0 {
+		f.first = now
+	}
+	f.count, f.last = f.count+1, now
+	return true
+}

@@ -1,0 +1,153 @@
+package eureka
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// server is one Eureka server.
+type server struct {
+	base  string // with a trailing slash, without credentials: what logs and errors may show
+	basic string // value of the Authorization header; may be empty
+}
+
+// parseServers reads comma-separated URLs. A comma separates only where a scheme follows, as passwords may contain any.
+func parseServers(text string) ([]server, error) {
+	var servers []server
+	for _, one := range splitURLs(text) {
+		s, err := parseServer(one)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+	}
+	if len(servers) == 0 {
+		return nil, errors.New("names no server; a URL such as http://eureka-1:8761/eureka/ is expected")
+	}
+	return servers, nil
+}
+
+func splitURLs(text string) []string {
+	var urls []string
+	for _, part := range strings.Split(text, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		if len(urls) > 0 && !hasScheme(part) && strings.Contains(text, "://") && hasScheme(urls[len(urls)-1]) && !strings.Contains(urls[len(urls)-1], "@") {
+			urls[len(urls)-1] += "," + part // a password goes on
+			continue
+		}
+		urls = append(urls, part)
+	}
+	return urls
+}
+
+func hasScheme(s string) bool {
+	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
+}
+
+// parseServer reads one URL. Credentials run from :// to the last @, the first colon splits them, and % escapes only
+// before two hex digits, so that passwords need no escaping. Errors show no part of them.
+func parseServer(text string) (server, error) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok || scheme != "http" && scheme != "https" {
+		return server{}, errors.New("every server must be a URL such as http://eureka-1:8761/eureka/")
+	}
+	var basic string
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		user, password, _ := strings.Cut(rest[:at], ":")
+		basic = "Basic " + base64.StdEncoding.EncodeToString([]byte(unescape(user)+":"+unescape(password)))
+		rest = rest[at+1:]
+	}
+	u, err := url.Parse(scheme + "://" + rest)
+	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " ") {
+		return server{}, fmt.Errorf("%q is not a host with a port and a path such as eureka-1:8761/eureka/", rest)
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return server{}, fmt.Errorf("the server %s must not have a query or a fragment", u.Host)
+	}
+	return server{base: strings.TrimSuffix(u.String(), "/") + "/", basic: basic}, nil
+}
+
+// unescape decodes %XX and leaves every other % alone.
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if decoded, err := url.PathUnescape(s[i : i+3]); err == nil {
+				b.WriteString(decoded)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// How long a server that failed is passed over while another answers.
+const (
+	minQuarantine = 10 * time.Second
+	maxQuarantine = 5 * time.Minute
+)
+
+// cluster is the servers in their order of preference. It is safe for concurrent use.
+type cluster struct {
+	servers []server
+	mu      sync.Mutex
+	states  []struct {
+		until    time.Time // passed over until then
+		failures int
+	}
+}
+
+func newCluster(servers []server) *cluster {
+	c := &cluster{servers: servers}
+	c.states = make([]struct {
+		until    time.Time
+		failures int
+	}, len(servers))
+	return c
+}
+
+// candidates returns the indexes of the servers in the order to try them: the preferred first, those that failed lately
+// last. A server whose quarantine is over takes its old place, which is how the client returns to the preferred one.
+func (c *cluster) candidates(now time.Time) []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	order := make([]int, 0, len(c.servers))
+	for i := range c.servers {
+		if !now.Before(c.states[i].until) {
+			order = append(order, i)
+		}
+	}
+	for i := range c.servers {
+		if now.Before(c.states[i].until) {
+			order = append(order, i)
+		}
+	}
+	return order
+}
+
+func (c *cluster) failed(i int, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := &c.states[i]
+	s.until = now.Add(min(minQuarantine<<min(s.failures, 10), maxQuarantine))
+	s.failures++
+}
+
+func (c *cluster) answered(i int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.states[i].until, c.states[i].failures = time.Time{}, 0
+}
+
+// inUse returns the server that would be asked now.
+func (c *cluster) inUse() server { return c.servers[c.candidates(time.Now())[0]] }
