@@ -1,0 +1,21 @@
+// Package invoker calls services by name in the manner of Spring's RestTemplate.
+//
+//	stock, err := invoker.GetForObject[Stock](ctx, rest, "http://inventory/stock/{sku}", sku)
+//	created, err := invoker.PostForEntity[Order](ctx, rest, "http://orders/orders", order)
+//	err = invoker.Delete(ctx, rest.With(invoker.Timeout(time.Second)), "http://orders/orders/{id}", id)
+//
+// The host of the URL is the service name; lb:// means the same, and https:// demands an instance with a secure port. Bodies
+// and results are JSON, text ([string]) or bytes ([]byte). Anything else goes through [Client.HTTPClient], an *http.Client that any library can
+// use to call by name. [Plain] has the same surface for absolute URLs.
+//
+// When nothing could be sent to an instance, the next one is tried, whatever the method. When an answer is lost, or is 502, 503
+// or 504, the next one is tried for idempotent methods whose body can be sent again. Every attempt is a span below the one of the
+// context, and an error names every attempt.
+//
+// Settings live under "spring.http.clients" in application.yml (Spring Boot 3: "spring.http.client"):
+//
+//	connect-timeout: 1s   # of one dial; at most a third of what is left while another instance is
+//	read-timeout: 10s     # of one attempt, to the headers of the answer
+//
+// and under "spring.cloud.loadbalancer": strategy, retry.*.
+package invoker

@@ -1,0 +1,58 @@
+package invoker
+
+import (
+	"log/slog"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+
+	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/loadbalancer"
+	"github.com/archimedes-go/archimedes/modules/telemetry"
+)
+
+// Module provides a [*Client] and a [*Plain]. Without the module loadbalancer calls by name fail with the key that switched it
+// off; without telemetry nothing is traced.
+func Module(*config.Config) fx.Option {
+	return fx.Module("invoker", fx.Provide(newConfig, newClient, newPlain))
+}
+
+func newConfig(c *config.Config) (Config, error) {
+	older, err := config.Bind(c, "spring.http.client", DefaultConfig())
+	if err != nil {
+		return older, err
+	}
+	return config.Bind(c, "spring.http.clients", older)
+}
+
+type params struct {
+	fx.In
+
+	Config     Config
+	Balancer   *loadbalancer.Balancer        `optional:"true"`
+	Tracers    trace.TracerProvider          `optional:"true"`
+	Propagator propagation.TextMapPropagator `optional:"true"`
+	Log        *slog.Logger
+	Hooks      fx.Lifecycle
+}
+
+func (p params) options() []ClientOption {
+	options := []ClientOption{WithLogger(p.Log)}
+	if p.Tracers != nil && p.Propagator != nil {
+		options = append(options, WithTracer(telemetry.NewClientTracer(p.Tracers, p.Propagator)))
+	}
+	return options
+}
+
+func newClient(p params) *Client {
+	c := New(p.Config, p.Balancer, p.options()...)
+	p.Hooks.Append(fx.StopHook(c.CloseIdleConnections))
+	return c
+}
+
+func newPlain(p params) *Plain {
+	c := NewPlain(p.Config, p.options()...)
+	p.Hooks.Append(fx.StopHook(c.CloseIdleConnections))
+	return c
+}

@@ -1,0 +1,107 @@
+package invoker
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Vars are the variables of a URL template by name. Given alone they replace positional ones.
+type Vars map[string]any
+
+// expand puts variables into a template such as http://inventory/stock/{sku}. Every character of a value that is not
+// unreserved is escaped (Spring's EncodingMode.TEMPLATE_AND_VALUES), so that a value never changes the path.
+func expand(template string, vars []any) (string, error) {
+	named, byName := Vars(nil), false
+	if len(vars) == 1 {
+		named, byName = vars[0].(Vars)
+	}
+	if !strings.Contains(template, "{") {
+		if len(vars) > 0 && !byName {
+			return "", fmt.Errorf("invoker: %d variables for the template %q, which has none", len(vars), template)
+		}
+		return template, nil
+	}
+	var b strings.Builder
+	used := 0
+	rest := template
+	for {
+		start := strings.IndexByte(rest, '{')
+		if start < 0 {
+			b.WriteString(rest)
+			break
+		}
+		end := closing(rest[start:])
+		if end < 0 {
+			return "", fmt.Errorf("invoker: the template %q has a brace that is not closed", template)
+		}
+		b.WriteString(rest[:start])
+		name, _, _ := strings.Cut(rest[start+1:start+end], ":") // a pattern, as in {id:[0-9]+}, does not matter here
+		rest = rest[start+end+1:]
+		var value any
+		if byName {
+			var ok bool
+			if value, ok = named[name]; !ok {
+				return "", fmt.Errorf("invoker: the template %q has a variable %q that is not given", template, name)
+			}
+		} else {
+			if used == len(vars) {
+				return "", fmt.Errorf("invoker: the template %q needs more variables than the %d given; %q has none", template, len(vars), name)
+			}
+			value = vars[used]
+			used++
+		}
+		escape(&b, fmt.Sprint(value))
+	}
+	if !byName && used < len(vars) {
+		return "", fmt.Errorf("invoker: %d variables for the template %q, which has %d", len(vars), template, used)
+	}
+	return b.String(), nil
+}
+
+// closing returns where the brace at the start of s is closed; patterns may hold braces of their own.
+func closing(s string) int {
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func escape(b *strings.Builder, value string) {
+	const hex = "0123456789ABCDEF"
+	for i := range len(value) {
+		c := value[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		}
+	}
+}
+
+// pathOf returns the path of a template, which names spans: http://inventory/stock/{sku}?x={x} is /stock/{sku}.
+func pathOf(template string) string {
+	_, rest, ok := strings.Cut(template, "://")
+	if !ok {
+		return ""
+	}
+	slash := strings.IndexAny(rest, "/?#")
+	if slash < 0 || rest[slash] != '/' {
+		return "/"
+	}
+	path := rest[slash:]
+	if end := strings.IndexAny(path, "?#"); end >= 0 {
+		path = path[:end]
+	}
+	return path
+}

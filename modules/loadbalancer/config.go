@@ -1,0 +1,92 @@
+package loadbalancer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/archimedes-go/archimedes/config"
+)
+
+// Config is what "spring.cloud.loadbalancer" in application.yml can say.
+type Config struct {
+	Enabled  bool               `config:"enabled"`  // default true
+	Strategy string             `config:"strategy"` // how instances are chosen; default random (Spring: round-robin)
+	Retry    Retry              `config:"retry"`
+	Clients  map[string]Service `config:"clients"` // settings of one service; names ignore case
+}
+
+// Service is "clients.<service>": what is set there counts for that service.
+type Service struct {
+	Strategy string `config:"strategy"`
+	Retry    Retry  `config:"retry"`
+}
+
+// Retry is Spring's rules for trying again. What is not set follows ours: every other instance is tried once, for any method
+// when nothing was sent, and for idempotent ones after that.
+type Retry struct {
+	Enabled       *bool `config:"enabled"`                              // false: one attempt
+	AllOperations *bool `config:"retry-on-all-operations"`              // every method counts as idempotent
+	SameInstance  *int  `config:"max-retries-on-same-service-instance"` // further attempts at an instance; default 0
+	NextInstance  *int  `config:"max-retries-on-next-service-instance"` // further instances; default all
+	StatusCodes   []int `config:"retryable-status-codes"`               // answers that count as failures; default 502, 503, 504
+}
+
+// DefaultConfig returns the settings in force when application.yml is silent.
+func DefaultConfig() Config { return Config{Enabled: true, Strategy: Random} }
+
+// Validate reports everything that cannot work, but for unknown strategies, which [New] reports.
+func (c Config) Validate() error {
+	var faults []error
+	check := func(prefix string, r Retry) {
+		for key, n := range map[string]*int{"max-retries-on-same-service-instance": r.SameInstance, "max-retries-on-next-service-instance": r.NextInstance} {
+			if n != nil && *n < 0 {
+				faults = append(faults, config.FieldError{Key: prefix + "retry." + key, Problem: "must not be negative"})
+			}
+		}
+		for _, code := range r.StatusCodes {
+			if code < 100 || code > 599 {
+				faults = append(faults, config.FieldError{Key: prefix + "retry.retryable-status-codes", Problem: fmt.Sprintf("%d is not an HTTP status", code)})
+			}
+		}
+	}
+	check("", c.Retry)
+	for name, s := range c.Clients {
+		check("clients."+name+".", s.Retry)
+	}
+	return errors.Join(faults...)
+}
+
+// of returns the settings of a service: its own where set.
+func (c Config) of(service string) Service {
+	s := Service{Strategy: c.Strategy, Retry: c.Retry}
+	for name, own := range c.Clients {
+		if !strings.EqualFold(name, service) {
+			continue
+		}
+		if own.Strategy != "" {
+			s.Strategy = own.Strategy
+		}
+		s.Retry = s.Retry.with(own.Retry)
+	}
+	return s
+}
+
+func (r Retry) with(own Retry) Retry {
+	if own.Enabled != nil {
+		r.Enabled = own.Enabled
+	}
+	if own.AllOperations != nil {
+		r.AllOperations = own.AllOperations
+	}
+	if own.SameInstance != nil {
+		r.SameInstance = own.SameInstance
+	}
+	if own.NextInstance != nil {
+		r.NextInstance = own.NextInstance
+	}
+	if own.StatusCodes != nil {
+		r.StatusCodes = own.StatusCodes
+	}
+	return r
+}

@@ -1,0 +1,44 @@
+package loadbalancer
+
+import (
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/discovery"
+)
+
+// Module provides a [*Balancer]. It needs a [discovery.Resolver].
+//
+// To add a strategy that application.yml can choose by name:
+//
+//	fx.Provide(loadbalancer.AsFactory(newNearest))
+func Module(c *config.Config) fx.Option {
+	if !c.Enabled("loadbalancer", "spring.cloud.loadbalancer.enabled", true) {
+		return fx.Options()
+	}
+	return fx.Module("loadbalancer", fx.Provide(newConfig, newBalancer), fx.Invoke(func(*Balancer) {}))
+}
+
+// AsFactory marks a constructor of a [Factory].
+func AsFactory(constructor any) any {
+	return fx.Annotate(constructor, fx.ResultTags(`group:"loadbalancer.strategies"`))
+}
+
+func newConfig(c *config.Config) (Config, error) {
+	return config.Bind(c, "spring.cloud.loadbalancer", DefaultConfig())
+}
+
+type params struct {
+	fx.In
+
+	Config    Config
+	Resolver  discovery.Resolver
+	Factories []Factory `group:"loadbalancer.strategies"`
+	Log       *slog.Logger
+}
+
+func newBalancer(p params) (*Balancer, error) {
+	return New(p.Config, p.Resolver, WithFactories(p.Factories...), WithLogger(p.Log))
+}

@@ -1,0 +1,102 @@
+package loadbalancer
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+)
+
+// Strategy chooses among the instances of one service. It is called from many goroutines.
+type Strategy interface {
+	// Pick returns an index of the view, which is never empty.
+	Pick(v *View, r *Request) int
+}
+
+// Rememberer is a strategy that wants to know what was used in the end: an instance that was tried already in this call, or
+// that is leaving, gives way to the next after picking.
+type Rememberer interface {
+	Used(id string)
+}
+
+// Factory makes a strategy for each service. Its name is what application.yml chooses it by.
+type Factory struct {
+	Name string
+	New  func(service string) Strategy
+}
+
+// The built-in strategies.
+const (
+	Random     = "random"      // any, each as likely
+	Stick      = "stick"       // always the same, until it leaves, is not UP or fails
+	Other      = "other"       // never the one used last, while there is another
+	RoundRobin = "round-robin" // one after the other, Spring's default
+)
+
+func builtIn() []Factory {
+	return []Factory{
+		{Random, func(string) Strategy { return random{} }},
+		{Stick, func(string) Strategy { return &stick{} }},
+		{Other, func(string) Strategy { return &other{} }},
+		{RoundRobin, func(string) Strategy { return newRoundRobin() }},
+	}
+}
+
+type random struct{}
+
+func (random) Pick(v *View, _ *Request) int { return rand.IntN(v.Len()) }
+
+// stick remembers one instance by id, so that it survives refreshes of the registry.
+type stick struct{ last atomic.Pointer[string] }
+
+func (s *stick) Pick(v *View, r *Request) int {
+	if last := s.last.Load(); last != nil {
+		if i, ok := v.Index(*last); ok {
+			return i
+		}
+	}
+	return rand.IntN(v.Len())
+}
+
+func (s *stick) Used(id string) { remember(&s.last, id) }
+
+// other remembers the instance used last.
+type other struct{ last atomic.Pointer[string] }
+
+func (o *other) Pick(v *View, _ *Request) int {
+	n := v.Len()
+	if last := o.last.Load(); last != nil && n > 1 {
+		if at, ok := v.Index(*last); ok {
+			i := rand.IntN(n - 1)
+			if i >= at {
+				i++
+			}
+			return i
+		}
+	}
+	return rand.IntN(n)
+}
+
+func (o *other) Used(id string) { remember(&o.last, id) }
+
+// remember stores an id without allocating while it stays the same.
+func remember(to *atomic.Pointer[string], id string) {
+	if last := to.Load(); last == nil || *last != id {
+		kept := id
+		to.Store(&kept)
+	}
+}
+
+// roundRobin begins somewhere, so that callers that start together do not all call the same instance first.
+type roundRobin struct{ next atomic.Uint64 }
+
+func newRoundRobin() *roundRobin {
+	r := &roundRobin{}
+	r.next.Store(rand.Uint64N(1000))
+	return r
+}
+
+func (r *roundRobin) Pick(v *View, _ *Request) int {
+	if v.Len() == 1 {
+		return 0
+	}
+	return int((r.next.Add(1) - 1) % uint64(v.Len()))
+}
