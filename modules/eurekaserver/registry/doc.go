@@ -1,0 +1,10 @@
+// Package registry is the engine of a Eureka server: leases, statuses and what changed lately, without HTTP.
+//
+//	r := registry.New(registry.DefaultConfig())
+//	go r.Run(ctx) // ends leases
+//	r.Register(instance, false)
+//	snapshot := r.Snapshot()
+//
+// Rules are Netflix's, but for leases, which last as long as their instance asked and not twice that. Instances that were
+// given to a registry or come from one are shared: they must not be changed.
+package registry
