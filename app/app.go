@@ -18,6 +18,7 @@ import (
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
 	"github.com/archimedes-go/archimedes/modules/logging"
+	"github.com/archimedes-go/archimedes/modules/web"
 )
 
 // Bundle is a list of modules, made for a configuration. The functions of package starter are bundles, and so is the
@@ -139,6 +140,9 @@ func (a *App) build() (err error) {
 	if err := a.cfg.Err(); err != nil { // what the bundle looked up could not be had
 		return err
 	}
+	if err := a.cfg.Err(); err != nil {
+		return err
+	}
 	a.logModules()
 	a.guard = &guard{}
 	a.fx = fx.New(
@@ -151,9 +155,10 @@ func (a *App) build() (err error) {
 		bundle,
 		fx.Options(a.spec.Options...),
 		fx.Invoke(func(p phases) { a.budget = p.budget(lifetime) }),
-		roots(a.cfg), // last: what it starts must come after everything of the user's
+		web.Root(), // last: what it starts must come after everything of the user's
 	)
-	return a.fx.Err()
+	a.cfg.CheckUnknown()
+	return errors.Join(a.fx.Err(), a.cfg.Err())
 }
 
 func (a *App) startLogging() error {

@@ -8,16 +8,11 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
 	"github.com/archimedes-go/archimedes/config"
-	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/logging"
 )
-
-// roots returns what drives the program's registrations.
-func roots(*config.Config) fx.Option { return discovery.Root() }
 
 // version is what the settings say, else the build.
 func version(c *config.Config) string {

@@ -53,6 +53,13 @@ func (c *Config) compute(u string) (string, error, bool) {
 	return made.value, made.err, true
 }
 
+// Default sets the value of a key that no source has. It is for bundles, before anything is bound.
+func (c *Config) Default(key, value string) {
+	if _, set := c.Raw(key); !set {
+		c.sources = append(slices.Clone(c.sources), mapSource("defaults of the bundle", "the bundle", map[string]string{key: value}))
+	}
+}
+
 // find returns the entry of the highest source that has the key.
 func (c *Config) find(key string) *entry {
 	return c.findUniform(uniform(key), legacyUniform(key))
