@@ -66,3 +66,14 @@ func beginning(data []byte) string {
 	}
 	return `"` + text + `"`
 }
+
+// ValueError is a value of a registration that its author should hear of, since it cannot be meant. In a registry the
+// same value only switches off what it stands for.
+type ValueError struct {
+	Field string // such as "port"
+	Value string // what stands there, shortened, printable and quoted
+}
+
+func (e *ValueError) Error() string {
+	return "wire: " + e.Field + " " + e.Value + " is not a number from 0 to 65535"
+}

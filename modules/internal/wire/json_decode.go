@@ -1,10 +1,6 @@
 package wire
 
-import (
-	"strconv"
-
-	"github.com/archimedes-go/archimedes/modules/discovery"
-)
+import "github.com/archimedes-go/archimedes/modules/discovery"
 
 // DecodeApplications reads a registry or a delta, {"applications":{…}}. Of instances with one id all are kept, in their
 // order. The error is a [*SyntaxError] or a [*ShapeError].
@@ -275,17 +271,15 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 	return i
 }
 
-// port reads a port in whatever shape: an object, a number, a text. One that is given but senseless is off, so that
-// nobody calls a port that was never meant.
-func (d *jsonDecoder) port(p *Port, otherwise Port, name string, i int) int {
+// port reads a port in whatever shape: an object, a number, a text.
+func (d *jsonDecoder) port(p *Port, otherwise Port, field string, i int) int {
 	*p = otherwise
-	number, given := []byte(nil), false
+	var fault error
 	if d.peek(i) != '{' {
-		text, kind, next := d.scalar(i)
-		if kind == absent {
-			return next
+		text, next := d.wordAt(i)
+		if fault = p.set(field, text); fault != nil {
+			d.fault = fault
 		}
-		d.setPort(p, name, text)
 		return next
 	}
 	i = d.enter(i)
@@ -297,31 +291,20 @@ func (d *jsonDecoder) port(p *Port, otherwise Port, name string, i int) int {
 		}
 		switch string(key) {
 		case "$":
-			var kind kind
-			number, kind, i = d.scalar(at)
-			if given = kind != absent; given && kind == textual {
-				number = append([]byte(nil), number...) // the scratch buffer may be wanted again
-			}
+			var text []byte
+			text, i = d.wordAt(at)
+			fault = p.set(field, text)
 		case "@enabled":
 			i = d.flag(&p.Enabled, otherwise.Enabled, at)
 		default:
 			i = d.skip(at)
 		}
 	}
-	if given {
-		d.setPort(p, name, number)
+	if fault != nil {
+		p.Enabled = false // the switch may have come later
+		d.fault = fault
 	}
 	return i
-}
-
-func (d *jsonDecoder) setPort(p *Port, name string, text []byte) {
-	n, ok := smallNumber(text)
-	if !ok || n < 0 || n > 65535 {
-		*p = Port{}
-		d.fault = &ValueError{Field: name, Value: beginning(text)}
-		return
-	}
-	p.Number = n
 }
 
 func (d *jsonDecoder) dataCenter(c *DataCenter, i int) int {
@@ -480,15 +463,4 @@ func (d *jsonDecoder) time(to *int64, i int) int {
 		*to = n
 	}
 	return i
-}
-
-// ValueError is a value of a registration that its author should hear of, since it cannot be meant. In a registry the
-// same value only switches off what it stands for.
-type ValueError struct {
-	Field string // such as "port"
-	Value string // what stands there, shortened and printable
-}
-
-func (e *ValueError) Error() string {
-	return "wire: " + e.Field + " " + e.Value + " is not a number from 0 to " + strconv.Itoa(65535)
 }

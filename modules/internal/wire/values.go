@@ -129,3 +129,17 @@ func marker(key string, value []byte) bool {
 }
 
 const emptyMap = "java.util.Collections$EmptyMap"
+
+// set takes the number of a port. One that makes no sense switches the port off, so that nobody calls what was never
+// meant. An empty text says nothing.
+func (p *Port) set(field string, text []byte) error {
+	n, ok := smallNumber(text)
+	switch {
+	case ok && 0 <= n && n <= 65535:
+		p.Number = n
+	case len(bytes.TrimSpace(text)) > 0:
+		*p = Port{}
+		return &ValueError{Field: field, Value: beginning(text)}
+	}
+	return nil
+}
