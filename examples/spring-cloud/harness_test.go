@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -265,6 +266,23 @@ func (e *eureka) instances(app string) []instance {
 	return document.Application.Instance
 }
 
+// instance asks for one instance: unlike lists it never comes from the server's cache.
+func (e *eureka) instance(app, id string) (found instance) {
+	request, _ := http.NewRequest(http.MethodGet, e.url()+"apps/"+strings.ToUpper(app)+"/"+id, nil)
+	request.Header.Set("Accept", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return found
+	}
+	defer response.Body.Close()
+	var document struct {
+		Instance *instance `json:"instance"`
+	}
+	document.Instance = &found
+	_ = json.NewDecoder(response.Body).Decode(&document)
+	return found
+}
+
 func (e *eureka) statusOf(app, id string) string {
 	for _, one := range e.instances(app) {
 		if one.InstanceID == id {
@@ -315,8 +333,20 @@ func startGo(t *testing.T, name string, e *eureka, args ...string) *service {
 		"--eureka.instance.hostname=localhost", "--eureka.instance.ip-address=127.0.0.1",
 		"--eureka.client.service-url.defaultZone=" + e.url(), "--eureka.instance.lease-renewal-interval-in-seconds=1",
 		"--eureka.instance.lease-expiration-duration-in-seconds=3", "--eureka.client.registry-fetch-interval-seconds=1"}, args...)
-	p := start(t, name, filepath.Join(bin, "greeter"), all...)
+	p := start(t, name, filepath.Join(bin, "greeter"), lastOfEach(all)...)
 	return &service{process: p, name: name, port: p.await(t, `Web server started on port (\d+) \(http\)`)}
+}
+
+// lastOfEach drops arguments that a later one overrides: given twice, a key would have both values, as a list.
+func lastOfEach(args []string) []string {
+	var kept []string
+	for i, arg := range args {
+		key, _, _ := strings.Cut(arg, "=")
+		if !slices.ContainsFunc(args[i+1:], func(later string) bool { return strings.HasPrefix(later, key+"=") }) {
+			kept = append(kept, arg)
+		}
+	}
+	return kept
 }
 
 // startJava starts the Spring Boot service, with both its caches at 1 s.
