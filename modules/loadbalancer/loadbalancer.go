@@ -136,24 +136,24 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 		}
 	}
 	if v.Len() == 0 {
-		return Pick{}, noInstance(&r, v)
+		return Pick{}, noInstance(r, v)
 	}
-	i := strategy.Pick(v, &r)
+	i := strategy.Pick(v, r)
 	if len(r.Tried) > 0 || r.Secure || v.candidates[i].stats.leaving.Load() != 0 {
-		if i = v.settle(i, &r); i < 0 {
-			return Pick{}, noInstance(&r, v)
+		if i = v.settle(i, r); i < 0 {
+			return Pick{}, noInstance(r, v)
 		}
 	}
 	c := v.candidates[i]
 	if m, ok := strategy.(Rememberer); ok {
-		m.Used(c.instance.ID)
+		m.Used(c.instance)
 	}
 	c.stats.active.Add(1)
 	return Pick{instance: c.instance, stats: c.stats, left: v.Len() - 1 - len(r.Tried), settings: &s.settings}, nil
 }
 
 // settle returns the next index from i on that may be used, instances that are leaving last; -1 when there is none.
-func (v *View) settle(i int, r *Request) int {
+func (v *View) settle(i int, r Request) int {
 	leaving := -1
 	for n := range v.candidates {
 		at := (i + n) % len(v.candidates)
@@ -236,7 +236,7 @@ type NoInstanceError struct {
 	SecureOnly bool
 }
 
-func noInstance(r *Request, v *View) error {
+func noInstance(r Request, v *View) error {
 	return &NoInstanceError{Service: r.Service, Known: len(v.set.All), Up: v.Len(), Tried: len(r.Tried), SecureOnly: r.Secure}
 }
 

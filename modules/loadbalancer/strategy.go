@@ -3,18 +3,20 @@ package loadbalancer
 import (
 	"math/rand/v2"
 	"sync/atomic"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
 // Strategy chooses among the instances of one service. It is called from many goroutines.
 type Strategy interface {
 	// Pick returns an index of the view, which is never empty.
-	Pick(v *View, r *Request) int
+	Pick(v *View, r Request) int
 }
 
 // Rememberer is a strategy that wants to know what was used in the end: an instance that was tried already in this call, or
 // that is leaving, gives way to the next after picking.
 type Rememberer interface {
-	Used(id string)
+	Used(*discovery.Instance)
 }
 
 // Factory makes a strategy for each service. Its name is what application.yml chooses it by.
@@ -42,12 +44,12 @@ func builtIn() []Factory {
 
 type random struct{}
 
-func (random) Pick(v *View, _ *Request) int { return rand.IntN(v.Len()) }
+func (random) Pick(v *View, _ Request) int { return rand.IntN(v.Len()) }
 
 // stick remembers one instance by id, so that it survives refreshes of the registry.
 type stick struct{ last atomic.Pointer[string] }
 
-func (s *stick) Pick(v *View, r *Request) int {
+func (s *stick) Pick(v *View, r Request) int {
 	if last := s.last.Load(); last != nil {
 		if i, ok := v.Index(*last); ok {
 			return i
@@ -56,12 +58,12 @@ func (s *stick) Pick(v *View, r *Request) int {
 	return rand.IntN(v.Len())
 }
 
-func (s *stick) Used(id string) { remember(&s.last, id) }
+func (s *stick) Used(i *discovery.Instance) { remember(&s.last, i) }
 
 // other remembers the instance used last.
 type other struct{ last atomic.Pointer[string] }
 
-func (o *other) Pick(v *View, _ *Request) int {
+func (o *other) Pick(v *View, _ Request) int {
 	n := v.Len()
 	if last := o.last.Load(); last != nil && n > 1 {
 		if at, ok := v.Index(*last); ok {
@@ -75,13 +77,12 @@ func (o *other) Pick(v *View, _ *Request) int {
 	return rand.IntN(n)
 }
 
-func (o *other) Used(id string) { remember(&o.last, id) }
+func (o *other) Used(i *discovery.Instance) { remember(&o.last, i) }
 
-// remember stores an id without allocating while it stays the same.
-func remember(to *atomic.Pointer[string], id string) {
-	if last := to.Load(); last == nil || *last != id {
-		kept := id
-		to.Store(&kept)
+// remember stores the id of an instance without copying it.
+func remember(to *atomic.Pointer[string], i *discovery.Instance) {
+	if last := to.Load(); last == nil || *last != i.ID {
+		to.Store(&i.ID)
 	}
 }
 
@@ -94,7 +95,7 @@ func newRoundRobin() *roundRobin {
 	return r
 }
 
-func (r *roundRobin) Pick(v *View, _ *Request) int {
+func (r *roundRobin) Pick(v *View, _ Request) int {
 	if v.Len() == 1 {
 		return 0
 	}
