@@ -22,8 +22,11 @@ func Module(c *config.Config) fx.Option {
 	if !c.Enabled("actuator", "management.endpoints.enabled", true) {
 		return fx.Options()
 	}
-	main, _ := c.Lookup("server.port")
-	if separate && port != "" && port != main {
+	main, set := c.Lookup("server.port")
+	if !set {
+		main = "8080"
+	}
+	if separate && port != "" && (port == "0" || port != main) {
 		return fx.Module("actuator", common, fx.Provide(web.AsListener(newListener)))
 	}
 	return fx.Module("actuator", common, fx.Provide(web.AsMount(newMount)))
