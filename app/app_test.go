@@ -154,7 +154,7 @@ func TestConfigurationThatCannotBeUsedIsReported(t *testing.T) {
 		},
 		"value of the wrong type in a file": {
 			app.Spec{Options: []fx.Option{yaml("spring.lifecycle:\n  timeout-per-shutdown-phase: soon\n")}},
-			[]string{"    spring.lifecycle.timeout-per-shutdown-phase = soon from classpath:application.yml:2:31\n", "Correct spring.lifecycle.timeout-per-shutdown-phase in classpath:application.yml:2:31."},
+			[]string{"    spring.lifecycle.timeout-per-shutdown-phase = soon from classpath:application.yml:2:31\n", "Correct the value of spring.lifecycle.timeout-per-shutdown-phase."},
 		},
 		"value of the wrong type as an argument": {
 			app.Spec{Args: []string{"--spring.lifecycle.timeout-per-shutdown-phase=soon"}},

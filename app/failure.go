@@ -53,10 +53,15 @@ func (f *Failure) Report() string {
 	var actions []string
 	for _, fault := range f.faults {
 		b.WriteString("\n" + f.describe(fault) + "\n")
+		action := strings.TrimSpace(fault.Action())
 		for _, key := range fault.Keys() {
 			b.WriteString(f.keyLine(key))
+			if behind := f.behind(key); behind != key {
+				b.WriteString(f.keyLine(behind))
+				action = strings.ReplaceAll(action, key, behind)
+			}
 		}
-		if action := strings.TrimSpace(fault.Action()); action != "" && !slices.Contains(actions, action) {
+		if action != "" && !slices.Contains(actions, action) {
 			actions = append(actions, action)
 		}
 	}
@@ -76,6 +81,14 @@ func (f *Failure) describe(fault described) string {
 		}
 	}
 	return mask(text)
+}
+
+// behind is the key that someone would change: a value may be a placeholder for another.
+func (f *Failure) behind(key string) string {
+	if f.cfg == nil {
+		return key
+	}
+	return f.cfg.Behind(key)
 }
 
 // keyLine is one key with its value and origin.

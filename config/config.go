@@ -120,6 +120,23 @@ func (c *Config) Raw(key string) (string, bool) {
 	return "", false
 }
 
+// Behind returns the key that decides the value of key: where a source has nothing but a placeholder such as
+// ${PORT:8080}, the key it names, and so on; else key itself. It is what someone should change.
+func (c *Config) Behind(key string) string {
+	for range 10 { // circles end somewhere
+		raw, set := c.Raw(key)
+		if !set || !strings.HasPrefix(raw, "${") || closing(raw, 2) != len(raw)-1 {
+			return key
+		}
+		name, _, _ := cutDefault(raw[2 : len(raw)-1])
+		if strings.Contains(name, "${") {
+			return key
+		}
+		key = name
+	}
+	return key
+}
+
 // Keys returns the keys below a prefix, as their highest sources write them, sorted. "" is every key.
 func (c *Config) Keys(prefix string) []string {
 	p := uniform(prefix)

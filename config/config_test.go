@@ -124,6 +124,14 @@ func TestAPlaceholderThatStandsForNothingIsNamedWithItsKey(t *testing.T) {
 	require.Contains(t, fault.Action(), "Set nowhere")
 }
 
+func TestTheKeyBehindAPlaceholderIsTheOneToChange(t *testing.T) {
+	c := configtest.FromYAML(t, "server.port: ${shop.port}\nshop.port: ${PORT:8080}\na: x${b}\nc: ${c}\n")
+	require.Equal(t, "PORT", c.Behind("server.port"))
+	require.Equal(t, "a", c.Behind("a"))
+	require.Equal(t, "none", c.Behind("none"))
+	require.Equal(t, "c", c.Behind("c"))
+}
+
 func TestACircleOfPlaceholdersIsNamed(t *testing.T) {
 	c := configtest.FromYAML(t, "a: ${b}\nb: ${c:x}\nc: ${a}\n")
 	_, _, err := c.Value("a")

@@ -87,7 +87,7 @@ func (e *ValueError) Action() string {
 	case !e.Set:
 		return fmt.Sprintf("Set %s.", e.Key)
 	}
-	return fmt.Sprintf("Correct %s in %s.", e.Key, place(e.Origin))
+	return fmt.Sprintf("Correct the value of %s.", e.Key)
 }
 
 // Keys is for the failure report.
