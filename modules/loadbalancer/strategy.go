@@ -47,42 +47,56 @@ type random struct{}
 func (random) Pick(v *View, _ Request) int { return rand.IntN(v.Len()) }
 
 // stick remembers one instance by id, so that it survives refreshes of the registry.
-type stick struct{ last atomic.Pointer[string] }
+type stick struct{ memory }
 
-func (s *stick) Pick(v *View, r Request) int {
-	if last := s.last.Load(); last != nil {
-		if i, ok := v.Index(*last); ok {
-			return i
-		}
+func (s *stick) Pick(v *View, _ Request) int {
+	if i, ok := s.find(v); ok {
+		return i
 	}
-	return rand.IntN(v.Len())
+	return s.at(rand.IntN(v.Len()))
 }
 
-func (s *stick) Used(i *discovery.Instance) { remember(&s.last, i) }
-
 // other remembers the instance used last.
-type other struct{ last atomic.Pointer[string] }
+type other struct{ memory }
 
 func (o *other) Pick(v *View, _ Request) int {
 	n := v.Len()
-	if last := o.last.Load(); last != nil && n > 1 {
-		if at, ok := v.Index(*last); ok {
-			i := rand.IntN(n - 1)
-			if i >= at {
-				i++
-			}
-			return i
+	if last, ok := o.find(v); ok && n > 1 {
+		i := rand.IntN(n - 1)
+		if i >= last {
+			i++
 		}
+		return o.at(i)
 	}
-	return rand.IntN(n)
+	return o.at(rand.IntN(n))
 }
 
-func (o *other) Used(i *discovery.Instance) { remember(&o.last, i) }
+// memory is the instance used last, by id. Where it stood is a guess that saves looking it up.
+type memory struct {
+	last  atomic.Pointer[string]
+	guess atomic.Int64
+}
 
-// remember stores the id of an instance without copying it.
-func remember(to *atomic.Pointer[string], i *discovery.Instance) {
-	if last := to.Load(); last == nil || *last != i.ID {
-		to.Store(&i.ID)
+func (m *memory) find(v *View) (int, bool) {
+	last := m.last.Load()
+	if last == nil {
+		return 0, false
+	}
+	if i := int(m.guess.Load()); i < v.Len() && v.candidates[i].instance.ID == *last {
+		return i, true
+	}
+	return v.Index(*last)
+}
+
+func (m *memory) at(i int) int {
+	m.guess.Store(int64(i))
+	return i
+}
+
+// Used implements [Rememberer]. The id is remembered where it stands, without a copy.
+func (m *memory) Used(i *discovery.Instance) {
+	if last := m.last.Load(); last == nil || *last != i.ID {
+		m.last.Store(&i.ID)
 	}
 }
 

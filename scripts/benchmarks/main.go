@@ -1,0 +1,92 @@
+// Command benchmarks measures Archimedes beside the alternatives, in one run, alternating, and prints ratios: a machine's speed
+// drifts, a ratio does not.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// row is one line of the table: ours beside another, both measured by running n times and saying how long it took.
+type row struct {
+	what, ours, beside string
+	budget             float64 // of the ratio ours/beside; 0: none
+	plus               time.Duration
+	measure            func() (ours, beside time.Duration)
+	note               func() string
+}
+
+func main() {
+	rounds := flag.Int("rounds", 5, "how often each pair is measured; the medians count")
+	only := flag.String("only", "", "measure only rows whose name begins so")
+	flag.Parse()
+	rows := slices.Concat(pickRows(), callRows(), decodeRows(), startRows())
+	fmt.Printf("| what | ours | beside | ratio | budget |\n| --- | --- | --- | --- | --- |\n")
+	over := 0
+	for _, r := range rows {
+		if *only != "" && (len(r.what) < len(*only) || r.what[:len(*only)] != *only) {
+			continue
+		}
+		var ours, beside []time.Duration
+		for range *rounds {
+			a, b := r.measure()
+			ours, beside = append(ours, a), append(beside, b)
+		}
+		a, b := median(ours), median(beside)
+		ratio := float64(a) / float64(b)
+		budget, mark := "", ""
+		switch {
+		case r.plus > 0:
+			budget = fmt.Sprintf("≤ %v more", r.plus)
+			if a > b+r.plus {
+				mark = " OVER"
+			}
+		case r.budget > 0:
+			budget = fmt.Sprintf("≤ %.2f", r.budget)
+			if ratio > r.budget {
+				mark = " OVER"
+			}
+		}
+		if mark != "" {
+			over++
+		}
+		note := ""
+		if r.note != nil {
+			note = "; " + r.note()
+		}
+		fmt.Printf("| %s | %s %v%s | %s %v | %.2f | %s%s |\n", r.what, r.ours, a, note, r.beside, b, ratio, budget, mark)
+	}
+	if over > 0 {
+		fmt.Fprintf(os.Stderr, "%d over budget\n", over)
+	}
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// each runs fn until half a second has passed and returns the time of one run.
+func each(fn func()) time.Duration {
+	fn()
+	for n := 1; ; n *= 2 {
+		began := time.Now()
+		for range n {
+			fn()
+		}
+		if took := time.Since(began); took > 300*time.Millisecond || n > 1<<30 {
+			return took / time.Duration(n)
+		}
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	return value
+}

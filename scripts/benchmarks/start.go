@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+var started = regexp.MustCompile(`Web server started on port (\d+) \(http\)`)
+
+// startRows: from the start of the process to the first 200.
+func startRows() []row {
+	dir := must(os.MkdirTemp("", "benchmarks"))
+	for name, folder := range map[string]string{"greeter": "../../examples/greeter", "echo": "echo"} {
+		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), ".")
+		build.Dir = folder // each in its own module
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("%v\n%s", err, out))
+		}
+	}
+	return []row{{
+		what: "process start to first 200", ours: "greeter, all modules", beside: "hand-wired Echo", plus: 10 * time.Millisecond,
+		measure: func() (time.Duration, time.Duration) {
+			return first200(filepath.Join(dir, "greeter"), "--server.port=0", "--server.address=127.0.0.1", "--eureka.instance.hostname=localhost",
+				"--eureka.instance.ip-address=127.0.0.1", "--eureka.client.service-url.defaultZone=http://127.0.0.1:1/eureka/"), first200(filepath.Join(dir, "echo"))
+		},
+	}}
+}
+
+func first200(program string, args ...string) time.Duration {
+	began := time.Now()
+	cmd := exec.Command(program, args...)
+	out := must(cmd.StdoutPipe())
+	if err := cmd.Start(); err != nil {
+		panic(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if found := started.FindStringSubmatch(lines.Text()); found != nil {
+			response := must(http.Get("http://127.0.0.1:" + found[1] + "/hello"))
+			_ = response.Body.Close()
+			return time.Since(began)
+		}
+	}
+	panic(program + " did not start")
+}
