@@ -154,11 +154,22 @@ func (a *App) build() (err error) {
 		fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(a.ended) }),
 		bundle,
 		fx.Options(a.spec.Options...),
-		fx.Invoke(func(p phases) { a.budget = p.budget(lifetime) }),
+		fx.Invoke(func(p phases) {
+			a.budget = p.budget(lifetime)
+			a.warnOfGrace()
+		}),
 		web.Root(), // last: what it starts must come after everything of the user's
 	)
 	a.cfg.CheckUnknown()
 	return errors.Join(a.fx.Err(), a.cfg.Err())
+}
+
+// warnOfGrace tells an operator of Kubernetes that a stop may be killed before its phases are over.
+func (a *App) warnOfGrace() {
+	if _, kubernetes := a.cfg.Lookup("kubernetes.service.host"); kubernetes && a.budget > kubernetesGrace {
+		a.log.Warn("a stop may take longer than Kubernetes waits by default: set terminationGracePeriodSeconds of the pod above this",
+			"longest", a.budget, "default", kubernetesGrace)
+	}
 }
 
 func (a *App) startLogging() error {

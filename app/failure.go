@@ -117,7 +117,7 @@ func collect(err error) []described {
 	if err == nil {
 		return nil
 	}
-	if fault, ok := err.(described); ok { //nolint:errorlint // the tree is walked by hand to find all, not the first
+	if fault, ok := err.(described); ok {
 		return []described{fault}
 	}
 	switch wrapped := err.(type) { //nolint:errorlint // as above

@@ -110,7 +110,6 @@ type process struct {
 	*exec.Cmd
 	lines  *bufio.Scanner
 	stderr *bytes.Buffer
-	mu     sync.Mutex
 	stdout []string
 }
 

@@ -148,6 +148,3 @@ func (c *cluster) answered(i int) {
 	defer c.mu.Unlock()
 	c.states[i].until, c.states[i].failures = time.Time{}, 0
 }
-
-// inUse returns the server that would be asked now.
-func (c *cluster) inUse() server { return c.servers[c.candidates(time.Now())[0]] }

@@ -200,7 +200,7 @@ func withHeaderTimeout(ctx context.Context, d time.Duration) (context.Context, c
 	timer := time.AfterFunc(d, func() { cancel(errAttempt) })
 	return ctx, func(cause error) {
 		timer.Stop()
-		if cause != errHeaders {
+		if !errors.Is(cause, errHeaders) {
 			cancel(cause)
 		}
 	}

@@ -264,8 +264,8 @@ func TestARequestIsASpanNamedByItsRoute(t *testing.T) {
 	require.Equal(t, "0123456789abcdef", span.Parent().SpanID().String())
 	attributes := map[string]string{}
 	for _, a := range span.Attributes() {
-		attributes[string(a.Key)] = a.Value.Emit()
-		require.NotContains(t, a.Value.Emit(), "token")
+		attributes[string(a.Key)] = a.Value.String()
+		require.NotContains(t, a.Value.String(), "token")
 	}
 	require.Equal(t, "/hello/:name", attributes["http.route"])
 	require.Equal(t, "200", attributes["http.response.status_code"])

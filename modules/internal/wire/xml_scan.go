@@ -144,7 +144,7 @@ func (x *xmlScanner) text() []byte {
 	for x.err == nil {
 		if x.peek(x.pos) != '<' {
 			if plain != nil {
-				out, plain = append(out, plain...), nil
+				out = append(out, plain...)
 			}
 			out, plain = x.run(out)
 			continue
