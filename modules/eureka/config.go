@@ -107,7 +107,7 @@ type InstanceConfig struct {
 	InstanceID        string            `config:"instance-id"`                                 // taken literally; default hostname:application:port, with the port really bound
 	VirtualHost       string            `config:"virtual-host-name"`                           // VIP that callers ask for; default the application name
 	SecureVirtualHost string            `config:"secure-virtual-host-name"`                    // default the application name
-	Hostname          string            `config:"hostname"`                                    // default found; see the package's README
+	Hostname          string            `config:"hostname"`                                    // default found, see Finder
 	IPAddress         string            `config:"ip-address"`                                  // default found
 	PreferIP          bool              `config:"prefer-ip-address"`                           // register, and call others by, addresses instead of names; default false
 	Port              *int              `config:"non-secure-port"`                             // default the port really bound

@@ -178,3 +178,11 @@ func under(prefix string, next, otherwise http.Handler) http.Handler {
 		}
 	})
 }
+
+// outside answers for paths that are not below the context path.
+func outside(e *echo.Echo) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := e.NewContext(r, w)
+		e.HTTPErrorHandler(echo.ErrNotFound, c)
+	})
+}

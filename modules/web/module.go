@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -147,8 +146,7 @@ type serverParams struct {
 }
 
 func newServerFor(p serverParams) *Server {
-	unknown := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) })
-	handler := under(p.Config.contextPath(), p.Echo, unknown)
+	handler := under(p.Config.contextPath(), p.Echo, outside(p.Echo))
 	return newServer(p.Config, handler, p.Listeners, p.Registrations, p.Availability, p.Log, func() {
 		_ = p.Shutdowner.Shutdown(fx.ExitCode(1)) // an error means that the program ends already
 	})

@@ -228,6 +228,9 @@ func TestTheContextPathIsAPrefixOfEverything(t *testing.T) {
 		require.NoError(t, err)
 		response.Body.Close()
 		require.Equal(t, want, response.StatusCode, path)
+		if want == http.StatusNotFound {
+			require.Equal(t, "application/problem+json", response.Header.Get("Content-Type"), path)
+		}
 	}
 }
 
