@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,8 +51,18 @@ type program struct {
 	t              *testing.T
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
+	log            lines // what start reads of stdout
 	port           string
 }
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) add(line string) { l.mu.Lock(); defer l.mu.Unlock(); l.b.WriteString(line + "\n") }
+func (l *lines) String() string  { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 // command prepares a greeter in a folder with these files.
 func command(t *testing.T, files map[string]string, env []string, args ...string) *program {
@@ -94,6 +105,7 @@ func start(t *testing.T, files map[string]string, env []string, args ...string) 
 		lines := bufio.NewScanner(out)
 		line := regexp.MustCompile(`Web server started on port (\d+) \(http\)`)
 		for lines.Scan() {
+			p.log.add(lines.Text())
 			if found := line.FindStringSubmatch(lines.Text()); found != nil {
 				port <- found[1]
 			}
@@ -219,6 +231,7 @@ func TestEurekaThatIsAwayOrMadKeepsNobodyFromServing(t *testing.T) {
 			status, _, _ := p.get("/hello")
 			require.Equal(t, http.StatusOK, status)
 			time.Sleep(3 * time.Second)
+			require.Equal(t, 1, strings.Count(p.log.String(), " WARN "), "said once:\n%s", p.log.String())
 			server.Heal()
 			if name == "refused" {
 				server.Start(t)

@@ -40,7 +40,7 @@ type Client struct {
 	gzip     bool
 	limit    int64
 	timeout  time.Duration // of one attempt, when the caller's context allows more
-	log      *slog.Logger
+	outage   outage
 }
 
 // Option adjusts a [Client] beyond its Config.
@@ -60,7 +60,7 @@ func WithTransport(rt http.RoundTripper) Option {
 	return optionFunc(func(o *options) { o.transport = rt })
 }
 
-// WithLogger says which server answers. Default: nothing is said.
+// WithLogger says when no server answers, and when one does again. Default: nothing is said.
 func WithLogger(log *slog.Logger) Option {
 	return optionFunc(func(o *options) { o.log = log })
 }
@@ -76,7 +76,7 @@ func NewClient(cfg ClientConfig, opts ...Option) (*Client, error) {
 	}
 	c := &Client{
 		cluster: newCluster(cfg.servers()), http: o.transport, renewals: o.transport, gzip: cfg.GZip,
-		limit: int64(cfg.MaxResponse), timeout: cfg.ConnectTimeout + 2*cfg.ReadTimeout, log: o.log.With("logger", "eureka.client"),
+		limit: int64(cfg.MaxResponse), timeout: cfg.ConnectTimeout + 2*cfg.ReadTimeout, outage: outage{log: o.log.With("logger", "eureka.client")},
 	}
 	if o.transport == nil {
 		c.http, c.renewals = newTransport(cfg), newTransport(cfg)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,6 +29,7 @@ type estate struct {
 	registry *registry.Registry
 	handler  http.Handler
 	began    time.Time
+	logger   *slog.Logger // of clients
 
 	mu    sync.Mutex
 	seen  []string // "12s host METHOD path"
@@ -36,7 +38,7 @@ type estate struct {
 
 func newEstate() *estate {
 	r := registry.New(registry.DefaultConfig())
-	return &estate{registry: r, handler: rest.New(r), began: time.Now()}
+	return &estate{registry: r, handler: rest.New(r), began: time.Now(), logger: slog.New(slog.DiscardHandler)}
 }
 
 var errRefused = errors.New("connection refused")
@@ -103,7 +105,7 @@ func (e *estate) client(t *testing.T, hosts ...string) *eureka.Client {
 		}
 		cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(strings.Join(urls, ","))}
 	}
-	client, err := eureka.NewClient(cfg, eureka.WithTransport(e))
+	client, err := eureka.NewClient(cfg, eureka.WithTransport(e), eureka.WithLogger(e.logger))
 	require.NoError(t, err)
 	return client
 }

@@ -17,9 +17,8 @@ type work struct {
 	interrupted bool             // a write was given up that the server may still carry out
 	shown       discovery.Status // as last registered
 	dirty       int64            // lastDirtyTimestamp, which only grows
-	failing     bool
-	pause       time.Duration // before the next try while no server answers
-	due         time.Time     // of the next heartbeat or try
+	pause       time.Duration    // before the next try while no server answers
+	due         time.Time        // of the next heartbeat or try
 }
 
 // Run owns every write until ctx ends.
@@ -185,10 +184,7 @@ func (r *Registrar) deadline() time.Duration {
 
 func (r *Registrar) succeeded(ctx context.Context, say func()) {
 	w := &r.work
-	if w.failing {
-		w.failing = false
-		r.log.InfoContext(ctx, "the Eureka server answers again", "id", r.current().ID())
-	}
+	r.client.outage.over(ctx, "registration")
 	if say != nil {
 		say()
 	}
@@ -203,12 +199,7 @@ func (r *Registrar) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	if !w.failing {
-		w.failing = true
-		r.log.WarnContext(ctx, "no Eureka server takes the registration; trying on", "error", err)
-	} else {
-		r.log.DebugContext(ctx, "no Eureka server takes the registration", "error", err)
-	}
+	r.client.outage.met(ctx, "registration", err)
 	longest := min(r.cfg.RenewInterval, r.cfg.LeaseDuration/3) * 8 / 10
 	w.pause = min(max(2*w.pause, 500*time.Millisecond), longest)
 	w.due = time.Now().Add(jitter(w.pause))

@@ -10,14 +10,6 @@ import (
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
-// registry is what a [Registrar] needs of a [Client].
-type registry interface {
-	Register(context.Context, *Instance) error
-	Renew(ctx context.Context, app, id string, status discovery.Status, lastDirty int64) error
-	Cancel(ctx context.Context, app, id string) error
-	Instance(ctx context.Context, app, id string) (*Instance, error)
-}
-
 // Readiness says whether callers should come; health.Availability does.
 type Readiness interface {
 	Accepting() bool
@@ -27,7 +19,7 @@ type Readiness interface {
 // Registrar keeps one instance listed. One goroutine, [Registrar.Run], owns every write, so that writes are strictly serial
 // and nothing comes back after [Registrar.Remove]. Its other methods may be called from many goroutines.
 type Registrar struct {
-	client    registry
+	client    *Client
 	cfg       InstanceConfig
 	remove    bool // send DELETE at the end
 	build     func(discovery.Address) *Instance
@@ -76,10 +68,6 @@ func KeepListed() RegistrarOption { return func(g *Registrar) { g.remove = false
 // NewRegistrar returns a registrar that registers what build makes of the address given to Up. build is called by Run, may
 // take its time, and may return nil for "not to be registered".
 func NewRegistrar(client *Client, cfg InstanceConfig, build func(discovery.Address) *Instance, opts ...RegistrarOption) *Registrar {
-	return newRegistrar(client, cfg, build, opts...)
-}
-
-func newRegistrar(client registry, cfg InstanceConfig, build func(discovery.Address) *Instance, opts ...RegistrarOption) *Registrar {
 	r := &Registrar{
 		client: client, cfg: cfg, remove: true, build: build, log: slog.New(slog.DiscardHandler),
 		wake: make(chan struct{}, 1), known: make(chan struct{}), over: make(chan struct{}),

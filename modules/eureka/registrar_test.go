@@ -112,7 +112,8 @@ func TestRegistrarIsBackWithinOneIntervalOfTheServersReturn(t *testing.T) {
 				e := newEstate()
 				e.break_(fault)
 				var log strings.Builder
-				r := registering(t, e, eureka.WithRegistrarLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))))
+				e.logger = slog.New(slog.NewTextHandler(&log, nil))
+				r := registering(t, e)
 				r.Up(here)
 				time.Sleep(10 * time.Minute)
 				require.False(t, r.Registered())

@@ -14,28 +14,21 @@ import (
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
-// fetcher is what a [Replica] needs of a [Client].
-type fetcher interface {
-	Applications(context.Context) (*Applications, error)
-	Delta(context.Context) (*Applications, error)
-}
-
 // Replica is this program's copy of the registry: fetched whole once, then kept by deltas whose hash is checked. Readers
 // never wait for the network, but for the first snapshot, and for one shared early look when a service is unknown. It is safe
 // for concurrent use.
 type Replica struct {
-	client fetcher
+	client *Client
 	cfg    ClientConfig
 	to     translation
 	log    *slog.Logger
 	now    atomic.Pointer[snapshot]
 	wanted chan struct{} // asks Run for a look
 
-	mu      sync.Mutex
-	looked  chan struct{} // closed and renewed after each look
-	early   time.Time     // of the last early look
-	failing bool
-	full    fullLimit
+	mu     sync.Mutex
+	looked chan struct{} // closed and renewed after each look
+	early  time.Time     // of the last early look
+	full   fullLimit
 }
 
 // ReplicaOption adjusts a [Replica].
@@ -51,10 +44,6 @@ func WithReplicaLogger(log *slog.Logger) ReplicaOption {
 
 // NewReplica returns a replica that knows nothing until [Replica.Run] runs.
 func NewReplica(client *Client, cfg ClientConfig, opts ...ReplicaOption) *Replica {
-	return newReplica(client, cfg, opts...)
-}
-
-func newReplica(client fetcher, cfg ClientConfig, opts ...ReplicaOption) *Replica {
 	r := &Replica{client: client, cfg: cfg, log: slog.New(slog.DiscardHandler), wanted: make(chan struct{}, 1), looked: make(chan struct{})}
 	for _, opt := range opts {
 		opt(r)
@@ -222,20 +211,12 @@ func (r *Replica) look(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		if !r.failing {
-			r.failing = true
-			r.log.WarnContext(ctx, "the registry cannot be fetched; the last snapshot holds", "error", err)
-		} else {
-			r.log.DebugContext(ctx, "the registry cannot be fetched", "error", err)
-		}
+		r.client.outage.met(ctx, "registry", err)
 		return err
 	}
 	r.now.Store(next)
-	switch {
-	case r.failing:
-		r.failing = false
-		r.log.InfoContext(ctx, "the registry is fetched again", "services", len(next.services))
-	case before == nil:
+	r.client.outage.over(ctx, "registry")
+	if before == nil {
 		r.log.InfoContext(ctx, "the registry was fetched", "services", len(next.services))
 	}
 	return nil

@@ -95,7 +95,8 @@ func TestReplicaKeepsTheLastSnapshotWhileNoServerAnswers(t *testing.T) {
 		e := newEstate()
 		listed(t, e, "stock", "a", nil)
 		var log strings.Builder
-		r := replicating(t, e, eureka.WithReplicaLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		e.logger = slog.New(slog.NewTextHandler(&log, nil))
+		r := replicating(t, e)
 		synctest.Wait()
 		e.break_(func(*http.Request) (*http.Response, error) { return page(http.StatusInternalServerError), nil })
 		time.Sleep(20 * time.Minute)
@@ -108,7 +109,7 @@ func TestReplicaKeepsTheLastSnapshotWhileNoServerAnswers(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
 		require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
-		require.Contains(t, log.String(), "fetched again")
+		require.Contains(t, log.String(), "answers again")
 	})
 }
 
