@@ -80,7 +80,8 @@ func (g *greeter) call(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	request.URL = target // as it stands: no template, no further escaping
+	target.RawQuery = strings.ReplaceAll(target.RawQuery, " ", "%20") // would end the request line
+	request.URL = target                                              // as it stands otherwise: no template, no further escaping
 	rest := g.Rest
 	if strategy := c.QueryParam("strategy"); strategy != "" {
 		rest = rest.With(invoker.Strategy(strategy))

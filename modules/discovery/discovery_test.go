@@ -78,6 +78,30 @@ func TestCompositeNamesAllKnownServicesWhenNoMemberKnowsOne(t *testing.T) {
 	require.ErrorContains(t, err, "no service is known yet")
 }
 
+// waiting is a registry that has not been reached yet.
+type waiting struct{ discovery.Static }
+
+func (waiting) Peek(string) *discovery.Set { return nil }
+func (waiting) Instances(ctx context.Context, service string) (*discovery.Set, error) {
+	<-ctx.Done()
+	return nil, &discovery.UnknownServiceError{Service: service}
+}
+
+func TestCompositeWaitsForNobodyWhenAnotherKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		composite := discovery.NewComposite(waiting{}, discovery.Static{"a": discovery.NewSet(discovery.Instance{Address: "x:1"})})
+		began := time.Now()
+		_, err := composite.Instances(t.Context(), "a")
+		require.NoError(t, err)
+		require.Zero(t, time.Since(began))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = composite.Instances(ctx, "b")
+		require.ErrorIs(t, err, discovery.ErrUnknownService)
+		require.Equal(t, time.Second, time.Since(began))
+	})
+}
+
 func TestCompositeAsksInOrder(t *testing.T) {
 	late := ordered{Static: discovery.Static{"a": discovery.NewSet(discovery.Instance{ID: "x", Address: "late:1"})}, order: 5}
 	early := ordered{Static: discovery.Static{"a": discovery.NewSet(discovery.Instance{ID: "x", Address: "early:1"})}, order: -5}

@@ -96,22 +96,42 @@ func orderOf(r Resolver) int {
 	return 0
 }
 
+// peeker is a resolver that may wait, and can be asked what it knows without.
+type peeker interface {
+	// Peek returns what is known of a service now, or nil.
+	Peek(service string) *Set
+}
+
 // Instances joins the sets of all members that know the service; of two instances with one id the first member's
-// counts. The service is unknown only when no member knows it. Each member may wait, but not twice for one call: those
-// that answer from memory are asked first.
+// counts. The service is unknown only when no member knows it. A member that may wait is waited for only when no other
+// knows the service: a registry that is away must not delay calls of what the settings list.
 func (c *Composite) Instances(ctx context.Context, service string) (*Set, error) {
 	if len(c.members) == 1 {
 		return c.members[0].Instances(ctx, service)
 	}
 	var parts []*Set
 	var problems []error
-	for _, member := range c.members {
+	ask := func(member Resolver) {
 		set, err := member.Instances(ctx, service)
 		switch {
 		case err == nil:
 			parts = append(parts, set)
 		case !errors.Is(err, ErrUnknownService):
 			problems = append(problems, err)
+		}
+	}
+	for _, member := range c.members {
+		if p, ok := member.(peeker); !ok {
+			ask(member)
+		} else if set := p.Peek(service); set != nil {
+			parts = append(parts, set)
+		}
+	}
+	if len(parts) == 0 {
+		for _, member := range c.members {
+			if _, ok := member.(peeker); ok {
+				ask(member)
+			}
 		}
 	}
 	switch {
@@ -121,9 +141,8 @@ func (c *Composite) Instances(ctx context.Context, service string) (*Set, error)
 		return c.join(service, parts), nil
 	case len(problems) > 0:
 		return nil, errors.Join(problems...)
-	default:
-		return nil, &UnknownServiceError{Service: service, Known: c.Services()}
 	}
+	return nil, &UnknownServiceError{Service: service, Known: c.Services()}
 }
 
 // join returns the same set for the same parts, as callers key caches on it.

@@ -83,6 +83,14 @@ func (s *snapshot) find(service string) *discovery.Set {
 	return s.sets[strings.ToLower(service)]
 }
 
+// Peek returns what the last snapshot says of a service, or nil, without waiting.
+func (r *Replica) Peek(service string) *discovery.Set {
+	if s := r.now.Load(); s != nil {
+		return s.find(service)
+	}
+	return nil
+}
+
 // first waits for the first snapshot, within ctx and eureka.client.initial-fetch-wait.
 func (r *Replica) first(ctx context.Context) *snapshot {
 	limit := time.NewTimer(r.cfg.InitialFetchWait)
