@@ -7,6 +7,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/health"
 )
 
 // Module provides the composite [Resolver] over the group "discovery.resolvers" and the configured instances. It is never
@@ -55,7 +56,8 @@ type rootParams struct {
 	fx.In
 
 	Hooks         fx.Lifecycle
-	Registrations []Registration `group:"discovery.registrations"`
+	Registrations []Registration       `group:"discovery.registrations"`
+	Availability  *health.Availability `optional:"true"`
 	Log           *slog.Logger
 }
 
@@ -63,18 +65,24 @@ type rootParams struct {
 // drain and remove before every other stop hook. It belongs at the end of the options; the web server's root takes its
 // place where there is one.
 func Root() fx.Option {
-	return fx.Invoke(func(p rootParams) { Lead(p.Hooks, p.Registrations, p.Log) })
+	return fx.Invoke(func(p rootParams) { Lead(p.Hooks, p.Registrations, p.Availability, p.Log) })
 }
 
-// Lead appends the hook of [Root].
-func Lead(hooks fx.Lifecycle, registrations Registrations, log *slog.Logger) {
+// Lead appends the hook of [Root]. availability may be nil.
+func Lead(hooks fx.Lifecycle, registrations Registrations, availability *health.Availability, log *slog.Logger) {
 	log = log.With("logger", "discovery")
+	if availability == nil {
+		availability = health.NewAvailability()
+	}
 	hooks.Append(fx.Hook{
 		OnStart: func(context.Context) error {
+			availability.Started()
 			registrations.Up(Address{})
+			availability.Accept()
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {
+			availability.Refuse()
 			registrations.Leave(ctx, log, nil)
 			return nil
 		},

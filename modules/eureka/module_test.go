@@ -102,11 +102,10 @@ func TestWithoutAPortNothingIsRegistered(t *testing.T) {
 		want bool
 	}{{"", false}, {"eureka.instance.non-secure-port: 9090\n", true}} {
 		cfg := configtest.FromYAML(t, "eureka.client.service-url.defaultZone: "+server.URL+"\nspring.application.name: worker\neureka.instance: {hostname: localhost, ip-address: 127.0.0.1, drain-period: 0}\n"+one.yaml)
-		app := fxtest.New(t, fx.NopLogger, fx.Supply(cfg, slog.New(slog.DiscardHandler)), health.Module(cfg), eureka.Module(cfg), discovery.Root(),
-			fx.Invoke(func(a *health.Availability) { a.Accept() }))
+		app := fxtest.New(t, fx.NopLogger, fx.Supply(cfg, slog.New(slog.DiscardHandler)), health.Module(cfg), eureka.Module(cfg), discovery.Root())
 		app.RequireStart()
 		if one.want {
-			require.Eventually(t, func() bool { return server.Only("worker") != nil }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { i := server.Only("worker"); return i != nil && i.Status == discovery.Up }, 5*time.Second, time.Millisecond)
 		}
 		app.RequireStop()
 		require.Nil(t, server.Only("worker"))

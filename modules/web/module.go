@@ -45,7 +45,7 @@ func Root() fx.Option {
 			if len(p.Routes) > 0 {
 				p.Log.With("logger", "web").Warn("routes are ignored: this program has no web server", "routes", fmt.Sprintf("%T", p.Routes[0]))
 			}
-			discovery.Lead(p.Hooks, p.Registrations, p.Log)
+			discovery.Lead(p.Hooks, p.Registrations, p.Availability, p.Log)
 			return
 		}
 		assemble(p.Echo, p.Routes, p.Mounts, p.Log.With("logger", "web"))
@@ -64,6 +64,7 @@ type rootParams struct {
 	Routes        []Routes                 `group:"web.routes"`
 	Mounts        []Mount                  `group:"web.mounts"`
 	Registrations []discovery.Registration `group:"discovery.registrations"`
+	Availability  *health.Availability     `optional:"true"`
 	Hooks         fx.Lifecycle
 	Log           *slog.Logger
 }
