@@ -85,7 +85,7 @@ func TestReplicaFetchesEverythingWhenADeltaDoesNotFit(t *testing.T) {
 		e.break_(nil)
 		e.forget()
 		time.Sleep(31 * time.Second)
-		require.Equal(t, []string{"GET apps/delta", "GET apps/"}, e.requests())
+		require.Equal(t, []string{"GET apps/delta", "GET apps/"}, e.requests()[:2])
 		require.Equal(t, []string{"mail"}, r.Services())
 	})
 }
