@@ -168,13 +168,17 @@ func (c *call) prepare(pick loadbalancer.Pick) (*http.Request, context.CancelCau
 	}
 	to := &target{instance: instance}
 	ctx := context.WithValue(c.request.Context(), targetKey{}, to)
-	var cancel context.CancelCauseFunc
+	limit := c.own.perNode
 	if deadline, ok := ctx.Deadline(); ok && pick.Left() > 0 {
 		left := time.Until(deadline)
 		to.dial = left / 3
-		if c.idempotent() {
-			ctx, cancel = withHeaderTimeout(ctx, left/2)
+		if half := left / 2; c.idempotent() && (limit == 0 || half < limit) {
+			limit = half
 		}
+	}
+	var cancel context.CancelCauseFunc
+	if limit > 0 {
+		ctx, cancel = withHeaderTimeout(ctx, limit)
 	}
 	request := c.request.WithContext(ctx)
 	request.URL, request.Host = &u, ""
@@ -190,7 +194,7 @@ var errAttempt = &attemptTimeout{}
 
 type attemptTimeout struct{}
 
-func (*attemptTimeout) Error() string   { return "no answer within this attempt's share of the deadline" }
+func (*attemptTimeout) Error() string   { return "no answer within the time of this attempt" }
 func (*attemptTimeout) Timeout() bool   { return true }
 func (*attemptTimeout) Temporary() bool { return true }
 
@@ -211,6 +215,9 @@ var errHeaders = errors.New("headers have come")
 
 // failure reports whether an answer counts as a failed attempt.
 func (c *call) failure(status int, s *loadbalancer.Service) bool {
+	if c.own.strict {
+		return status >= http.StatusBadRequest
+	}
 	if s.Retry.StatusCodes != nil {
 		return slices.Contains(s.Retry.StatusCodes, status)
 	}
@@ -225,7 +232,7 @@ func (c *call) another(pick loadbalancer.Pick, failure error) (again, next bool)
 	}
 	if !nothingSent(failure) {
 		all := retry.AllOperations != nil && *retry.AllOperations
-		if !c.idempotent() && !all || !c.replayable() {
+		if !c.idempotent() && !all && !c.own.strict || !c.replayable() {
 			return false, false
 		}
 	}

@@ -26,7 +26,11 @@ type settings struct {
 	timeout    time.Duration
 	header     http.Header
 	idempotent bool
-	limit      int64 // of a body that is converted
+	limit      int64         // of a body that is converted
+	perNode    time.Duration // of an attempt, to its headers; 0: the transport's
+	strict     bool          // every 4xx and 5xx leads to the next instance
+	method     string        // of DoService
+	body       any           // of DoService
 }
 
 // Option adjusts a client for some calls; see [Client.With].

@@ -3,6 +3,7 @@ package invoker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -60,13 +61,23 @@ func Delete(ctx context.Context, c Caller, template string, vars ...any) error {
 // [Vars]. A 4xx or 5xx is a [*StatusError] beside the entity without a body, no answer a [*CallError], another body than T a
 // [*ConversionError].
 func Exchange[T any](ctx context.Context, c Caller, method, template string, body any, vars ...any) (Entity[T], error) {
+	var none Entity[T]
+	expanded, err := expand(template, vars)
+	if err != nil {
+		return none, err
+	}
+	return exchange[T](ctx, c, method, expanded, pathOf(template), body)
+}
+
+// exchange sends a request for a URL and converts the answer. route names its spans.
+func exchange[T any](ctx context.Context, c Caller, method, target, route string, body any) (Entity[T], error) {
 	var entity Entity[T]
-	request, err := newRequest(ctx, method, template, body, vars)
+	request, err := newRequest(ctx, method, target, body)
 	if err != nil {
 		return entity, err
 	}
 	setDefault(request.Header, "Accept", accept[T]())
-	response, err := c.send(request, pathOf(template))
+	response, err := c.send(request, route)
 	if err != nil {
 		return entity, err
 	}
@@ -85,14 +96,10 @@ func Exchange[T any](ctx context.Context, c Caller, method, template string, bod
 	return entity, err
 }
 
-func newRequest(ctx context.Context, method, template string, body any, vars []any) (*http.Request, error) {
-	expanded, err := expand(template, vars)
+func newRequest(ctx context.Context, method, target string, body any) (*http.Request, error) {
+	u, err := url.Parse(target)
 	if err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(expanded)
-	if err != nil {
-		return nil, &usageError{"the template " + pathOf(template) + " does not give a URL"} // the parser's text would show credentials
+		return nil, &usageError{fmt.Sprintf("%s %s: this does not make a URL", method, pathOf(target))} // the parser's text would show credentials
 	}
 	request := (&http.Request{Method: method, URL: u, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	if r, ok := body.(Request); ok {
