@@ -342,16 +342,13 @@ func (b *binder) mapping(key string, v reflect.Value, unit time.Duration) bool {
 		m.SetMapIndex(existing, v.MapIndex(existing))
 	}
 	for _, name := range names {
+		index := reflect.ValueOf(unbracketed(name)).Convert(v.Type().Key())
 		one := reflect.New(v.Type().Elem()).Elem()
-		if known := v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())); known.IsValid() {
+		if known := v.MapIndex(index); known.IsValid() {
 			one.Set(known)
 		}
-		path := name
-		if strings.ContainsAny(name, "/:@ ") { // it was bracketed
-			path = "[" + name + "]"
-		}
-		if b.value(join(key, path), one, unit) {
-			m.SetMapIndex(reflect.ValueOf(name).Convert(v.Type().Key()), one)
+		if b.value(join(key, name), one, unit) {
+			m.SetMapIndex(index, one)
 		}
 	}
 	v.Set(m)
@@ -377,15 +374,20 @@ func (b *binder) names(key string, plain bool) []string {
 			if !plain {
 				rest = firstElement(rest)
 			}
-			if strings.HasPrefix(rest, "[") && strings.HasSuffix(rest, "]") && !strings.Contains(rest[1:], "[") {
-				rest = rest[1 : len(rest)-1]
-			}
 			if rest != "" && !slices.Contains(names, rest) {
 				names = append(names, rest)
 			}
 		}
 	}
 	return names
+}
+
+// unbracketed is the key that "[a/b]" stands for.
+func unbracketed(name string) string {
+	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") && !strings.Contains(name[1:], "[") {
+		return name[1 : len(name)-1]
+	}
+	return name
 }
 
 func firstElement(rest string) string {
@@ -421,7 +423,7 @@ func (b *binder) any(key string, v reflect.Value) bool {
 		return true
 	}
 	list := reflect.New(reflect.TypeFor[[]any]()).Elem()
-	if names := b.names(key, false); len(names) > 0 && isIndex(names[0]) && b.list(key, list, time.Millisecond) {
+	if names := b.names(key, false); len(names) > 0 && isIndex(unbracketed(names[0])) && b.list(key, list, time.Millisecond) {
 		v.Set(list)
 		return true
 	}

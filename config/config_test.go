@@ -164,6 +164,13 @@ func TestListsAreReplacedAndMapsMerged(t *testing.T) {
 	require.Equal(t, map[string]string{"one": "1", "a.b": "2", "two": "2"}, s.Extra)
 }
 
+func TestBracketedKeysAreTakenAsTheyStand(t *testing.T) {
+	c := configtest.FromYAML(t, "server.extra:\n  '[a-b/C.d]': 1\n  e-f: 2\n  '[e f]': 3\n")
+	s, err := config.Bind(c, "server", server{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a-b/C.d": "1", "e-f": "2", "e f": "3"}, s.Extra)
+}
+
 func TestStructsInListsAndMapsAreBound(t *testing.T) {
 	c := configtest.FromYAML(t, "x:\n  by-name:\n    Some-Key: [{uri: u1}, {uri: u2}]\n")
 	type target struct{ URI string }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -69,8 +70,8 @@ func flattenJSON(key string, value any, origin Origin, to *[]entry) {
 		if len(v) == 0 && key != "" {
 			*to = append(*to, entry{key: key, kind: emptyMap, origin: origin})
 		}
-		for name, one := range v {
-			flattenJSON(join(key, name), one, origin, to)
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			flattenJSON(join(key, name), v[name], origin, to)
 		}
 	case []any:
 		if len(v) == 0 {

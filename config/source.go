@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -131,8 +133,8 @@ func environmentSource(environ []string) *Source {
 // mapSource is for keys given by code.
 func mapSource(name, origin string, values map[string]string) *Source {
 	entries := make([]entry, 0, len(values))
-	for key, value := range values {
-		entries = append(entries, entry{key: key, value: value, origin: Origin{Source: origin}})
+	for _, key := range slices.Sorted(maps.Keys(values)) { // of two spellings the same one counts each time
+		entries = append(entries, entry{key: key, value: values[key], origin: Origin{Source: origin}})
 	}
 	return newSource(name, entries)
 }

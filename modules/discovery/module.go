@@ -77,8 +77,8 @@ func Lead(hooks fx.Lifecycle, registrations Registrations, availability *health.
 	hooks.Append(fx.Hook{
 		OnStart: func(context.Context) error {
 			availability.Started()
+			availability.Accept() // first, or registries would be told STARTING and, a moment later, UP
 			registrations.Up(Address{})
-			availability.Accept()
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {

@@ -152,6 +152,9 @@ func (r *Registrar) setListed(listed bool) {
 	defer r.mu.Unlock()
 	r.listed = listed
 	r.ever = r.ever || listed
+	if listed {
+		r.once.first.Do(func() { close(r.first) })
+	}
 }
 
 // write bounds a write by its deadline and lets a step interrupt it.

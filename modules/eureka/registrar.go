@@ -37,7 +37,8 @@ type Registrar struct {
 	known    chan struct{}      // closed when instance is there
 	upAsked  bool
 	over     chan struct{} // closed when Run has returned for good
-	once     struct{ known, over sync.Once }
+	first    chan struct{} // closed when the registry has listed the instance for the first time
+	once     struct{ known, over, first sync.Once }
 
 	work work // Run's own
 }
@@ -70,7 +71,7 @@ func KeepListed() RegistrarOption { return func(g *Registrar) { g.remove = false
 func NewRegistrar(client *Client, cfg InstanceConfig, build func(discovery.Address) *Instance, opts ...RegistrarOption) *Registrar {
 	r := &Registrar{
 		client: client, cfg: cfg, remove: true, build: build, log: slog.New(slog.DiscardHandler),
-		wake: make(chan struct{}, 1), known: make(chan struct{}), over: make(chan struct{}),
+		wake: make(chan struct{}, 1), known: make(chan struct{}), over: make(chan struct{}), first: make(chan struct{}),
 	}
 	for _, opt := range opts {
 		opt(r)
@@ -144,6 +145,20 @@ func (r *Registrar) Instance() *Instance {
 	return r.instance
 }
 
+// Await returns when the registry has listed the instance for the first time, or with ctx.
+func (r *Registrar) Await(ctx context.Context) error {
+	select {
+	case <-r.first:
+		return nil
+	case <-r.over:
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var errEnded = errors.New("eureka: the registrar has ended")
+
 // Registered reports whether the registry listed the instance when last heard of.
 func (r *Registrar) Registered() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.listed }
 
@@ -161,7 +176,7 @@ func (r *Registrar) step(ctx context.Context, do func(context.Context) error) er
 		case err := <-done:
 			return err
 		default:
-			return errors.New("eureka: the registrar has ended")
+			return errEnded
 		}
 	}
 }

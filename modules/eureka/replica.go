@@ -91,25 +91,29 @@ func (r *Replica) Peek(service string) *discovery.Set {
 	return nil
 }
 
-// first waits for the first snapshot, within ctx and eureka.client.initial-fetch-wait.
-func (r *Replica) first(ctx context.Context) *snapshot {
-	limit := time.NewTimer(r.cfg.InitialFetchWait)
-	defer limit.Stop()
+// Await returns when the registry was fetched for the first time, or with ctx.
+func (r *Replica) Await(ctx context.Context) error {
 	for {
 		r.mu.Lock()
 		looked := r.looked
 		r.mu.Unlock()
-		if s := r.now.Load(); s != nil {
-			return s
+		if r.now.Load() != nil {
+			return nil
 		}
 		select {
 		case <-looked:
 		case <-ctx.Done():
-			return nil
-		case <-limit.C:
-			return nil
+			return ctx.Err()
 		}
 	}
+}
+
+// first waits for the first snapshot, within ctx and eureka.client.initial-fetch-wait.
+func (r *Replica) first(ctx context.Context) *snapshot {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.InitialFetchWait)
+	defer cancel()
+	_ = r.Await(ctx) // what counts is whether there is one now
+	return r.now.Load()
 }
 
 func (r *Replica) unavailable(ctx context.Context, service string) error {

@@ -34,12 +34,12 @@ func parseServers(text string) ([]server, error) {
 
 func splitURLs(text string) []string {
 	var urls []string
+	schemes := strings.Contains(text, "://")
 	for _, part := range strings.Split(text, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
+		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}
-		if len(urls) > 0 && !hasScheme(part) && strings.Contains(text, "://") && hasScheme(urls[len(urls)-1]) && !strings.Contains(urls[len(urls)-1], "@") {
+		if len(urls) > 0 && schemes && !hasScheme(part) {
 			urls[len(urls)-1] += "," + part // a password goes on
 			continue
 		}

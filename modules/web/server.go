@@ -123,8 +123,8 @@ func (s *Server) Start(ctx context.Context) error {
 		s.log.InfoContext(ctx, fmt.Sprintf("%s server started on port %d (http)", map[bool]string{true: "Web", false: "Management"}[l.Name == "main"], l.port()))
 	}
 	s.availability.Started()
+	s.availability.Accept() // first, or registries would be told STARTING and, a moment later, UP
 	s.registrations.Up(s.address())
-	s.availability.Accept()
 	return nil
 }
 
