@@ -138,8 +138,9 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	case c.failure(status, pick.Settings()):
 		failure = &badAnswer{status}
 	}
-	// What the caller gave up says nothing about the instance.
-	pick.Done(loadbalancer.Outcome{Failed: failure != nil && c.request.Context().Err() == nil, Closes: err == nil && response.Close})
+	// What the caller gave up says nothing about the instance, nor does a connection that is closed after an error, as
+	// servers do.
+	pick.Done(loadbalancer.Outcome{Failed: failure != nil && c.request.Context().Err() == nil, Closes: err == nil && response.Close && status < http.StatusBadRequest})
 	switch {
 	case cancel == nil:
 	case err != nil:

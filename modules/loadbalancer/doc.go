@@ -6,7 +6,7 @@
 //	p, err := b.Pick(ctx, loadbalancer.Request{Service: "inventory"})
 //	defer p.Done(outcome)
 //
-// Only instances that are UP are chosen, and none twice for one call. An instance that says it is leaving is avoided while
+// Only instances that are UP are chosen, and none twice for one call. An instance that seems to be leaving is avoided while
 // there is another.
 //
 // Settings live under "spring.cloud.loadbalancer" in application.yml:

@@ -174,8 +174,16 @@ func TestAnInstanceThatAnnouncesItsEndIsAvoidedForAWhile(t *testing.T) {
 		say("i0", false)
 		say("i0", true)
 		require.Equal(t, map[string]bool{"i1": true}, seen())
-		require.Equal(t, "i0", pick(t, b, loadbalancer.Request{Tried: []string{"i1"}}), "better than nobody")
-		time.Sleep(31 * time.Second)
+		p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock", Tried: []string{"i1"}})
+		require.NoError(t, err)
+		require.Equal(t, "i0", p.Instance().ID, "better than nobody")
+		p.Done(loadbalancer.Outcome{Closes: true}) // it began before, and changes nothing
+		time.Sleep(1100 * time.Millisecond)
+		say("i0", true) // tried again, and still leaving
+		time.Sleep(1100 * time.Millisecond)
+		require.Equal(t, map[string]bool{"i1": true}, seen())
+		time.Sleep(time.Second)
+		say("i0", false) // it had closed for a reason of its own
 		require.Len(t, seen(), 2)
 	})
 }

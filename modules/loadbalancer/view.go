@@ -40,7 +40,8 @@ type Stats struct {
 	active   atomic.Int64
 	failures atomic.Int64 // in a row
 	kept     atomic.Bool  // it has kept a connection alive
-	leaving  atomic.Int64 // until when it is taken to be leaving, in Unix nanoseconds
+	leaving  atomic.Int64 // until when it is taken to be leaving, in Unix nanoseconds; 0: it is not
+	period   atomic.Int64 // how long that was
 }
 
 // Active returns how many calls are under way.
@@ -49,9 +50,13 @@ func (s *Stats) Active() int { return int(s.active.Load()) }
 // Failures returns how many calls have failed in a row.
 func (s *Stats) Failures() int { return int(s.failures.Load()) }
 
-// leavingFor is how long an instance that announced its end is avoided. By then it is gone, from the registry too, or it is a
-// new one under the same id.
-const leavingFor = 30 * time.Second
+// An instance that kept connections alive and now closes one is about to end: it is avoided while there is another. Some servers
+// close a connection now and then for reasons of their own (Tomcat after a hundred requests), so a call soon tries it again:
+// a connection that stays open ends the suspicion, another that is closed doubles its time.
+const (
+	leavingFirst = time.Second
+	leavingMost  = 30 * time.Second
+)
 
 func (s *Stats) isLeaving() bool {
 	until := s.leaving.Load()
@@ -73,14 +78,19 @@ func (s *Stats) done(o Outcome) {
 	if s.failures.Load() != 0 {
 		s.failures.Store(0)
 	}
-	switch {
-	case !o.Closes:
+	if !o.Closes {
 		if !s.kept.Load() {
 			s.kept.Store(true)
 		}
-	case s.kept.Load():
-		// It kept connections alive before, so it closes them because it ends.
-		s.leaving.Store(time.Now().Add(leavingFor).UnixNano())
-		s.kept.Store(false)
+		if s.leaving.Load() != 0 {
+			s.period.Store(0)
+			s.leaving.Store(0)
+		}
+		return
+	}
+	if s.kept.Load() && !s.isLeaving() { // else the call began before it was known
+		period := min(max(2*s.period.Load(), int64(leavingFirst)), int64(leavingMost))
+		s.period.Store(period)
+		s.leaving.Store(time.Now().UnixNano() + period)
 	}
 }
