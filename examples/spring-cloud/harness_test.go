@@ -113,7 +113,12 @@ func start(t *testing.T, name string, command string, args ...string) *process {
 		close(p.done)
 	}()
 	t.Cleanup(func() {
-		p.stop(syscall.SIGTERM, 20*time.Second)
+		// What a test does not stop itself need not leave gracefully: SIGINT spares the drain, and Java ends at once.
+		last := syscall.SIGINT
+		if strings.Contains(command, "java") {
+			last = syscall.SIGKILL
+		}
+		p.stop(last, 20*time.Second)
 		if t.Failed() {
 			t.Logf("output of %s:\n%s", name, tail(p.output(), 6000))
 		}
