@@ -85,10 +85,10 @@ func TestSeveralFaultsAreReportedTogether(t *testing.T) {
 }
 
 type (
-	sun     struct{}
-	moon    struct{}
-	star    struct{}
-	starter interface{ Start() }
+	sun    struct{}
+	moon   struct{}
+	star   struct{}
+	rocket interface{ Start() }
 )
 
 func newSunOf(*moon) *sun  { return nil }
@@ -112,8 +112,8 @@ func TestContainerFailuresSayWhoNeedsWhat(t *testing.T) {
 			[]string{"needs app_test.star, which nothing provides. The container has a similar type: did you mean *app_test.star?"},
 		},
 		"missing interface": {
-			[]fx.Option{fx.Invoke(func(starter) {})},
-			[]string{"needs app_test.starter"},
+			[]fx.Option{fx.Invoke(func(rocket) {})},
+			[]string{"needs app_test.rocket"},
 		},
 		"circle": {
 			[]fx.Option{fx.Provide(newSunOf, newMoonOf), fx.Invoke(func(*sun) {})},
