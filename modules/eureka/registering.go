@@ -13,6 +13,7 @@ import (
 type work struct {
 	active      bool             // between Up and Down
 	gone        bool             // nothing is written any more
+	ready       bool             // readiness has accepted; what it says later does not move the status, as in Spring
 	written     bool             // a registration was sent, whether or not it was answered
 	interrupted bool             // a write was given up that the server may still carry out
 	shown       discovery.Status // as last registered
@@ -83,15 +84,17 @@ func (r *Registrar) keep(ctx context.Context) {
 	}
 }
 
-// status is the program's own choice, else STARTING until it is ready, else eureka.instance.initial-status.
+// status is the program's own choice, else STARTING until it is ready for the first time, else
+// eureka.instance.initial-status.
 func (r *Registrar) status() discovery.Status {
 	r.mu.Lock()
 	own := r.own
 	r.mu.Unlock()
+	r.work.ready = r.work.ready || r.readiness == nil || r.readiness.Accepting()
 	switch {
 	case own != nil:
 		return *own
-	case r.readiness != nil && !r.readiness.Accepting():
+	case !r.work.ready:
 		return discovery.Starting
 	}
 	return r.cfg.InitialStatus

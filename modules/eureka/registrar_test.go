@@ -73,6 +73,10 @@ func TestRegistrarIsStartingUntilTheProgramIsReady(t *testing.T) {
 		ready.Accept()
 		synctest.Wait()
 		require.Equal(t, discovery.Up, e.registry.Instance("ORDERS", "me").Status)
+		e.forget()
+		ready.Refuse() // as the first step of a stop does
+		synctest.Wait()
+		require.Empty(t, e.requests(), "readiness moves the status once only")
 	})
 }
 
