@@ -2,7 +2,7 @@ package invoker
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"maps"
@@ -23,6 +23,7 @@ type Caller interface {
 // settings are what options change.
 type settings struct {
 	strategy   string
+	key        string
 	timeout    time.Duration
 	header     http.Header
 	idempotent bool
@@ -38,6 +39,9 @@ type Option func(*settings)
 
 // Strategy chooses instances in another way than configured; unknown names are an error of the call.
 func Strategy(name string) Option { return func(s *settings) { s.strategy = name } }
+
+// Key is what a strategy of the user's own may choose by; the built-in strategies do not look at it.
+func Key(key string) Option { return func(s *settings) { s.key = key } }
 
 // Timeout bounds a whole call, all attempts and the body included.
 func Timeout(d time.Duration) Option { return func(s *settings) { s.timeout = d } }
@@ -68,7 +72,7 @@ type core struct {
 	off      string                 // why
 	tracer   *telemetry.ClientTracer
 	http     http.RoundTripper
-	connect  time.Duration
+	tls      *tls.Config
 	log      *slog.Logger
 }
 
@@ -90,6 +94,9 @@ type ClientOption func(*core)
 // WithTransport sends attempts through rt. Default: a transport of the client's own.
 func WithTransport(rt http.RoundTripper) ClientOption { return func(c *core) { c.http = rt } }
 
+// WithTLS makes TLS connections as cfg says, such as with the authorities of an estate of one's own. Default: the system's.
+func WithTLS(cfg *tls.Config) ClientOption { return func(c *core) { c.tls = cfg } }
+
 // WithTracer makes a span of every attempt. Default: none, and no trace is passed on.
 func WithTracer(t *telemetry.ClientTracer) ClientOption { return func(c *core) { c.tracer = t } }
 
@@ -98,27 +105,28 @@ func WithLogger(log *slog.Logger) ClientOption {
 	return func(c *core) { c.log = log.With("logger", "invoker") }
 }
 
-// New returns a client that calls what balancer chooses.
+// WithoutBalancer says why there is none, for the error of calls by name.
+func WithoutBalancer(why string) ClientOption { return func(c *core) { c.off = why } }
+
+// New returns a client that calls what balancer chooses. Without a balancer, which may be nil, calls fail.
 func New(cfg Config, balancer *loadbalancer.Balancer, options ...ClientOption) *Client {
-	c := newCore(cfg, newTransport(cfg), options)
+	c := newCore(cfg, instanceTransport, options)
 	c.balancer = balancer
-	if balancer == nil {
-		c.off = "spring.cloud.loadbalancer.enabled is false"
-	}
 	return &Client{core: c, own: settings{limit: int64(cfg.MaxResponse)}}
 }
 
 // NewPlain returns a client of absolute URLs.
 func NewPlain(cfg Config, options ...ClientOption) *Plain {
-	transport := newTransport(cfg)
-	transport.Proxy = http.ProxyFromEnvironment
-	return &Plain{core: newCore(cfg, transport, options), own: settings{limit: int64(cfg.MaxResponse)}}
+	return &Plain{core: newCore(cfg, plainTransport, options), own: settings{limit: int64(cfg.MaxResponse)}}
 }
 
-func newCore(cfg Config, transport *http.Transport, options []ClientOption) *core {
-	c := &core{http: transport, connect: cfg.ConnectTimeout, log: slog.New(slog.DiscardHandler)}
+func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, options []ClientOption) *core {
+	c := &core{off: "spring.cloud.loadbalancer.enabled is false", log: slog.New(slog.DiscardHandler)}
 	for _, o := range options {
 		o(c)
+	}
+	if c.http == nil {
+		c.http = transport(cfg, c.tls)
 	}
 	return c
 }
@@ -173,6 +181,7 @@ func (c *Client) send(request *http.Request, template string) (*http.Response, e
 
 func (p *Plain) send(request *http.Request, template string) (*http.Response, error) {
 	return p.bounded(request, &p.own, func(r *http.Request) (*http.Response, error) {
+		at := shown(r.URL)
 		header := merged(r.Header, p.own.header)
 		ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, telemetry.Attempt{Template: template})
 		attempt := r.WithContext(ctx)
@@ -180,7 +189,7 @@ func (p *Plain) send(request *http.Request, template string) (*http.Response, er
 		response, err := p.http.RoundTrip(attempt)
 		if err != nil {
 			p.tracer.End(span, 0, err)
-			return nil, &CallError{Method: r.Method, URL: shown(r.URL), Attempts: []Attempt{{URL: shown(r.URL), Cause: err}}, Cause: err}
+			return nil, &CallError{Method: methodOf(r), URL: at, Attempts: []Attempt{{URL: at, Cause: err}}, Cause: err}
 		}
 		p.tracer.End(span, response.StatusCode, nil)
 		return response, nil
@@ -223,5 +232,3 @@ func merged(callers, more http.Header) http.Header {
 	}
 	return header
 }
-
-var errBodySpent = errors.New("the body has been sent and cannot be sent again")

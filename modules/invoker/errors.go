@@ -29,9 +29,8 @@ type CallError struct {
 
 // Error lists every attempt.
 func (e *CallError) Error() string {
-	text := fmt.Sprintf("I/O error on %s request for %q", e.Method, e.URL)
 	if len(e.Attempts) == 0 {
-		return fmt.Sprintf("%s: %v", text, e.Cause)
+		return fmt.Sprintf("%s request for %q: %v", e.Method, e.URL, e.Cause)
 	}
 	var tried []string
 	for _, a := range e.Attempts {
@@ -43,7 +42,11 @@ func (e *CallError) Error() string {
 		}
 		tried = append(tried, fmt.Sprintf("%s: %v", name, a.Cause))
 	}
-	text = fmt.Sprintf("%s after %d attempts: %s", text, len(e.Attempts), strings.Join(tried, "; "))
+	attempts := "attempts"
+	if len(tried) == 1 {
+		attempts = "attempt"
+	}
+	text := fmt.Sprintf("I/O error on %s request for %q after %d %s: %s", e.Method, e.URL, len(tried), attempts, strings.Join(tried, "; "))
 	if last := e.Attempts[len(e.Attempts)-1].Cause; !errors.Is(last, e.Cause) {
 		text += "; " + e.Cause.Error()
 	}

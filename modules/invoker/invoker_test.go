@@ -2,7 +2,6 @@ package invoker_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,15 +15,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/propagation"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/goleak"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/invoker"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
-	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,22 +28,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type Stock struct {
 	SKU  string `json:"sku"`
 	Left int    `json:"left"`
-}
-
-func ExampleGetForObject() {
-	inventory := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"sku":%q,"left":7}`, strings.TrimPrefix(r.URL.Path, "/stock/"))
-	}))
-	defer inventory.Close()
-	known := discovery.Static{"inventory": discovery.NewSet(discovery.Instance{Address: inventory.Listener.Addr().String()})}
-	balancer, _ := loadbalancer.New(loadbalancer.DefaultConfig(), known)
-	rest := invoker.New(invoker.DefaultConfig(), balancer)
-	defer rest.CloseIdleConnections()
-
-	stock, err := invoker.GetForObject[Stock](context.Background(), rest, "http://inventory/stock/{sku}", "42")
-	fmt.Println(stock.SKU, stock.Left, err)
-	// Output: 42 7 <nil>
 }
 
 // node is an instance that records what it is asked.
@@ -387,39 +366,6 @@ func TestAHostNameThatDoesNotResolveIsCalledByItsAddress(t *testing.T) {
 	require.Equal(t, "i", entity.Instance)
 }
 
-func TestEachAttemptIsASpanOfItsOwnBesideTheOthers(t *testing.T) {
-	recorder := tracetest.NewSpanRecorder()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
-	var traceparents []string
-	c := calling(t, loadbalancer.DefaultConfig(), []discovery.Instance{{ID: "a", Address: "a:1", Zone: "z"}, {ID: "b", Address: "b:1"}},
-		invoker.WithTracer(telemetry.NewClientTracer(provider, propagation.TraceContext{})),
-		invoker.WithTransport(stub(func(r *http.Request) (*http.Response, error) {
-			traceparents = append(traceparents, r.Header.Get("traceparent"))
-			if r.URL.Host == "a:1" {
-				return nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
-			}
-			return ok(r), nil
-		})))
-	ctx, parent := provider.Tracer("test").Start(t.Context(), "served")
-	_, err := invoker.GetForObject[string](ctx, c, "http://stock/items/{id}?token={t}", "secret", "secret")
-	require.NoError(t, err)
-	parent.End()
-	spans := recorder.Ended()
-	require.Len(t, spans, 3)
-	for n, span := range spans[:2] {
-		require.Equal(t, "GET /items/{id}", span.Name())
-		require.Equal(t, parent.SpanContext().SpanID(), span.Parent().SpanID())
-		require.Contains(t, traceparents[n], span.SpanContext().SpanID().String())
-		attributes := map[string]string{}
-		for _, a := range span.Attributes() {
-			attributes[string(a.Key)] = a.Value.String()
-			require.NotContains(t, a.Value.String(), "token")
-		}
-		require.Equal(t, []string{"stock", []string{"a", "b"}[n], []string{"", "1"}[n]},
-			[]string{attributes["archimedes.service"], attributes["archimedes.instance.id"], attributes["http.request.resend_count"]})
-	}
-}
-
 func TestTheCallersHeadersAreLeftAlone(t *testing.T) {
 	n := startNode(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header.Get("X-More"), r.Host) })
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://stock/", nil)
@@ -455,31 +401,4 @@ func TestPlainCallsAbsoluteURLs(t *testing.T) {
 	_, err = invoker.GetForObject[string](t.Context(), p, "http://"+dead(t, "d").Address+"/?token=secret")
 	require.ErrorContains(t, err, "refused")
 	require.NotContains(t, err.Error(), "secret")
-}
-
-func BenchmarkCall(b *testing.B) {
-	transport := stub(func(r *http.Request) (*http.Response, error) { return ok(r), nil })
-	request, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://stock/x", nil)
-	b.Run("net-http", func(b *testing.B) {
-		client := http.Client{Transport: transport}
-		b.ReportAllocs()
-		for b.Loop() {
-			response, err := client.Do(request)
-			if err != nil {
-				b.Fatal(err)
-			}
-			response.Body.Close()
-		}
-	})
-	b.Run("by-name", func(b *testing.B) {
-		c := calling(b, loadbalancer.DefaultConfig(), []discovery.Instance{{ID: "a", Address: "a:1"}, {ID: "b", Address: "b:1"}}, invoker.WithTransport(transport))
-		b.ReportAllocs()
-		for b.Loop() {
-			response, err := c.Do(request)
-			if err != nil {
-				b.Fatal(err)
-			}
-			response.Body.Close()
-		}
-	})
 }

@@ -14,8 +14,20 @@ import (
 
 // Module provides a [*Client] and a [*Plain]. Without the module loadbalancer calls by name fail with the key that switched it
 // off; without telemetry nothing is traced.
-func Module(*config.Config) fx.Option {
-	return fx.Module("invoker", fx.Provide(newConfig, newClient, newPlain))
+func Module(c *config.Config) fx.Option {
+	return fx.Module("invoker", fx.Provide(newConfig, newPlain, func(p params) *Client {
+		return newClient(p, whyOff(c))
+	}))
+}
+
+// whyOff returns why there is no balancer, if there is none.
+func whyOff(c *config.Config) string {
+	for _, one := range c.Conditions() {
+		if one.Module == "loadbalancer" && !one.On {
+			return one.Reason
+		}
+	}
+	return "the module loadbalancer is not part of this program"
 }
 
 func newConfig(c *config.Config) (Config, error) {
@@ -45,8 +57,8 @@ func (p params) options() []ClientOption {
 	return options
 }
 
-func newClient(p params) *Client {
-	c := New(p.Config, p.Balancer, p.options()...)
+func newClient(p params, off string) *Client {
+	c := New(p.Config, p.Balancer, append(p.options(), WithoutBalancer(off))...)
 	p.Hooks.Append(fx.StopHook(c.CloseIdleConnections))
 	return c
 }

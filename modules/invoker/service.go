@@ -66,7 +66,7 @@ func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn f
 		node := pick.Instance()
 		target := nodeURL(node, path)
 		value, err := fn(ctx, target)
-		pick.Done(loadbalancer.Outcome{Failed: err != nil && ctx.Err() == nil})
+		pick.Done(loadbalancer.Outcome{Failed: err != nil, Unknown: ctx.Err() != nil})
 		if err == nil {
 			return value, nil
 		}

@@ -3,22 +3,40 @@ package invoker
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
-// target is what an attempt tells the transport, and the response its caller, through the context.
+// target is what an attempt tells the transport, what the transport tells the attempt, and what a response tells its caller,
+// through the context.
 type target struct {
 	instance *discovery.Instance
 	dial     time.Duration // bound of a dial
+	reused   atomic.Bool   // whether the connection served a call before
+	trace    httptrace.ClientTrace
 }
 
 type targetKey struct{}
+
+func newTarget(instance *discovery.Instance) *target {
+	t := &target{instance: instance}
+	t.trace.GotConn = t.got
+	return t
+}
+
+func (t *target) got(info httptrace.GotConnInfo) { t.reused.Store(info.Reused) }
+
+// in returns a context that carries the target.
+func (t *target) in(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(context.WithValue(ctx, targetKey{}, t), &t.trace)
+}
 
 func targetOf(ctx context.Context) *target {
 	t, _ := ctx.Value(targetKey{}).(*target)
@@ -38,57 +56,117 @@ func ServedBy(response *http.Response) string {
 
 // newTransport returns a transport that keeps enough connections for a busy caller: net/http's default of two idle ones for
 // each host opens a new connection for most calls.
-func newTransport(cfg Config) *http.Transport {
-	dialer := &net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 15 * time.Second}
+func newTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
 	return &http.Transport{
-		DialContext:           dialBounded(dialer, cfg.ConnectTimeout),
+		DialContext:           newDialer(cfg).dial,
+		TLSClientConfig:       tlsConfig,
 		TLSHandshakeTimeout:   max(cfg.ConnectTimeout, time.Second),
 		ResponseHeaderTimeout: cfg.ReadTimeout,
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConns:          0, // no limit but that of each host
 		MaxIdleConnsPerHost:   256,
 		IdleConnTimeout:       50 * time.Second, // below the 60 s after which servers close theirs
-		ForceAttemptHTTP2:     true,
 	}
 }
 
-// dialBounded dials with the bound of the attempt, and the instance's address when its name does not resolve.
-func dialBounded(dialer *net.Dialer, longest time.Duration) func(context.Context, string, string) (net.Conn, error) {
+// instanceTransport is for instances. It speaks HTTP/1.1: a connection that an attempt gave up on is never used again, whereas
+// calls would go on sharing an HTTP/2 connection to an instance that has vanished. It takes no proxy.
+func instanceTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
+	t := newTransport(cfg, tlsConfig)
+	t.DialTLSContext = newDialer(cfg).secure(tlsConfig)
+	return t
+}
+
+// plainTransport is for the world outside: HTTP/2 where it is offered, and the environment's proxy.
+func plainTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
+	t := newTransport(cfg, tlsConfig)
+	t.ForceAttemptHTTP2 = true
+	t.Proxy = func(r *http.Request) (*url.URL, error) {
+		proxy, err := http.ProxyFromEnvironment(r)
+		if err != nil {
+			return nil, errProxy // the original's text holds the password
+		}
+		return proxy, nil
+	}
+	return t
+}
+
+var errProxy = errors.New("the environment's proxy (HTTP_PROXY, HTTPS_PROXY) is not a URL")
+
+type dialer struct {
+	net.Dialer
+	longest time.Duration
+}
+
+func newDialer(cfg Config) *dialer {
+	return &dialer{Dialer: net.Dialer{KeepAlive: 15 * time.Second}, longest: cfg.ConnectTimeout}
+}
+
+// limit is the bound of a dial, and of a TLS handshake after it.
+func (d *dialer) limit(t *target) time.Duration {
+	if t != nil && t.dial > 0 {
+		return min(d.longest, t.dial)
+	}
+	return d.longest
+}
+
+// dial dials within the bound of the attempt, and the instance's address when its name does not resolve.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	t := targetOf(ctx)
+	bounded, cancel := context.WithTimeout(ctx, d.limit(t))
+	defer cancel()
+	conn, err := d.DialContext(bounded, network, address)
+	var unresolved *net.DNSError
+	if err == nil || t == nil || t.instance.IP == "" || !errors.As(err, &unresolved) {
+		return conn, err
+	}
+	_, port, splitErr := net.SplitHostPort(address)
+	if splitErr != nil {
+		return nil, err
+	}
+	again, cancelAgain := context.WithTimeout(ctx, d.limit(t)) // a name server that is silent has used up the first
+	defer cancelAgain()
+	return d.DialContext(again, network, net.JoinHostPort(t.instance.IP, port))
+}
+
+// secure dials and shakes hands, so that a failure is known to have come before the request.
+func (d *dialer) secure(own *tls.Config) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		t := targetOf(ctx)
-		limit := longest
-		if t != nil && t.dial > 0 {
-			limit = min(limit, t.dial)
-		}
-		ctx, cancel := context.WithTimeout(ctx, limit)
-		defer cancel()
-		conn, err := dialer.DialContext(ctx, network, address)
-		var unresolved *net.DNSError
-		if err == nil || t == nil || t.instance.IP == "" || !errors.As(err, &unresolved) {
-			return conn, err
-		}
-		_, port, splitErr := net.SplitHostPort(address)
-		if splitErr != nil {
+		raw, err := d.dial(ctx, network, address)
+		if err != nil {
 			return nil, err
 		}
-		return dialer.DialContext(ctx, network, net.JoinHostPort(t.instance.IP, port))
+		cfg := own.Clone()
+		if cfg == nil {
+			cfg = &tls.Config{}
+		}
+		if cfg.ServerName == "" {
+			cfg.ServerName, _, _ = net.SplitHostPort(address)
+		}
+		cfg.NextProtos = nil // HTTP/1.1
+		ctx, cancel := context.WithTimeout(ctx, d.limit(targetOf(ctx)))
+		defer cancel()
+		conn := tls.Client(raw, cfg)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			_ = raw.Close()
+			return nil, &handshakeError{err}
+		}
+		return conn, nil
 	}
 }
+
+// handshakeError is a TLS handshake that failed: no byte of the request was sent.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
 
 // nothingSent reports whether an error means that no byte of the request reached the instance.
 func nothingSent(err error) bool {
 	var (
-		op          *net.OpError
-		unresolved  *net.DNSError
-		certificate *tls.CertificateVerificationError
-		record      tls.RecordHeaderError
-		alert       tls.AlertError
-		authority   x509.UnknownAuthorityError
-		hostname    x509.HostnameError
+		op         *net.OpError
+		unresolved *net.DNSError
+		handshake  *handshakeError
 	)
-	if errors.As(err, &op) && (op.Op == "dial" || op.Op == "remote error") {
-		return true
-	}
-	return errors.As(err, &unresolved) || errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert) ||
-		errors.As(err, &authority) || errors.As(err, &hostname)
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &unresolved) || errors.As(err, &handshake)
 }

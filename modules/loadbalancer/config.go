@@ -13,7 +13,14 @@ type Config struct {
 	Enabled  bool               `config:"enabled"`  // default true
 	Strategy string             `config:"strategy"` // how instances are chosen; default random (Spring: round-robin)
 	Retry    Retry              `config:"retry"`
+	Ejection Ejection           `config:"ejection"`
 	Clients  map[string]Service `config:"clients"` // settings of one service; names ignore case
+}
+
+// Ejection is ours: an instance that fails five calls in a row is left alone for 5 s, and for twice as long each time that it
+// fails again, up to 5 min.
+type Ejection struct {
+	Enabled bool `config:"enabled"` // default true
 }
 
 // Service is "clients.<service>": what is set there counts for that service.
@@ -33,7 +40,9 @@ type Retry struct {
 }
 
 // DefaultConfig returns the settings in force when application.yml is silent.
-func DefaultConfig() Config { return Config{Enabled: true, Strategy: Random} }
+func DefaultConfig() Config {
+	return Config{Enabled: true, Strategy: Random, Ejection: Ejection{Enabled: true}}
+}
 
 // Validate reports everything that cannot work, but for unknown strategies, which [New] reports.
 func (c Config) Validate() error {

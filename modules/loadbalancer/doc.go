@@ -6,11 +6,14 @@
 //	p, err := b.Pick(ctx, loadbalancer.Request{Service: "inventory"})
 //	defer p.Done(outcome)
 //
-// Only instances that are UP are chosen, and none twice for one call. An instance that seems to be leaving is avoided while
-// there is another.
+// Only instances that are UP are chosen, and none twice for one call. Two kinds are avoided while there is another: an instance
+// that is leaving, since it closes connections that it used to keep, and one that is ejected, since five calls in a row failed.
+// One call tries each of them again after a while; an answer brings it back. At most half of a service is ejected for its
+// answers, and the last instance never is.
 //
 // Settings live under "spring.cloud.loadbalancer" in application.yml:
 //
 //	strategy: round-robin               # or random (default), stick, other, or one of your own
+//	ejection.enabled: true              # ours; default true
 //	clients.inventory.strategy: stick   # for one service
 package loadbalancer

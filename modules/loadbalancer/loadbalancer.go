@@ -2,14 +2,11 @@ package loadbalancer
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
@@ -21,18 +18,6 @@ type Balancer struct {
 	factories map[string]Factory
 	services  sync.Map // name → *service
 	log       *slog.Logger
-}
-
-// service is what is kept for one service.
-type service struct {
-	name     string
-	settings Service
-	chosen   Strategy // by configuration
-	view     atomic.Pointer[View]
-
-	mu    sync.Mutex
-	named map[string]Strategy // chosen per call
-	stats map[string]*Stats   // by id
 }
 
 // Option adjusts a [Balancer] beyond its Config.
@@ -85,35 +70,56 @@ func (b *Balancer) Strategies() []string { return slices.Sorted(maps.Keys(b.fact
 // Services returns the names of the services that are known, sorted.
 func (b *Balancer) Services() []string { return b.resolver.Services() }
 
-// Settings returns what is configured for the service of the pick.
-func (p Pick) Settings() *Service { return p.settings }
-
 // Request asks for an instance.
 type Request struct {
 	Service  string
 	Strategy string   // "" is the configured one
+	Key      string   // for strategies of the user's own that choose by one; the built-in ones do not look at it
 	Tried    []string // ids of the instances that this call has tried: none of them is chosen again
 	Secure   bool     // only instances with a secure port
 }
 
 // Pick is an instance that was chosen. Call Done once, when the call has ended.
-type Pick struct {
+type Pick struct { // no more than four fields: the compiler keeps these in registers
 	instance *discovery.Instance
 	stats    *Stats
 	left     int
-	settings *Service
+	flags    flags
 }
+
+type flags uint8
+
+const (
+	last  flags = 1 << iota // every other instance was tried
+	trial                   // the one call that tries an instance after its time out
+)
 
 // Instance returns the instance.
 func (p Pick) Instance() *discovery.Instance { return p.instance }
 
-// Left returns how many other instances this call could still try.
+// Stats returns what is known about the instance.
+func (p Pick) Stats() *Stats { return p.stats }
+
+// Left returns how many other instances this call could still try with good hope: those that are avoided do not count.
 func (p Pick) Left() int { return p.left }
+
+// Last reports whether this call has tried every other instance, those that are avoided too.
+func (p Pick) Last() bool { return p.flags&last != 0 }
+
+// Settings returns what is configured for the service.
+func (p Pick) Settings() *Service { return &p.stats.service.settings }
+
+// Again is one more pick of the same instance.
+func (p Pick) Again() Pick {
+	p.stats.active.Add(1)
+	p.flags &^= trial
+	return p
+}
 
 // Done says how the call went.
 func (p Pick) Done(o Outcome) {
 	if p.stats != nil {
-		p.stats.done(o)
+		p.stats.service.done(p.stats, o, p.flags&trial != 0)
 	}
 }
 
@@ -126,7 +132,7 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	}
 	s := b.service(r.Service)
 	v := s.view.Load()
-	if v == nil || v.set != set {
+	if v == nil || v.set != set || v.wake != 0 && time.Now().UnixNano() >= v.wake {
 		v = s.refresh(set)
 	}
 	strategy := s.chosen
@@ -138,150 +144,19 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	if v.Len() == 0 {
 		return Pick{}, noInstance(r, v)
 	}
-	i := strategy.Pick(v, r)
-	if len(r.Tried) > 0 || r.Secure || v.candidates[i].stats.leaving.Load() != 0 {
-		if i = v.settle(i, r); i < 0 {
+	c := &v.candidates[strategy.Pick(v, r)]
+	left, fl := v.Len()-1, flags(0)
+	switch {
+	case len(r.Tried) > 0 || r.Secure || c.stats.trial.Load():
+		if c, left, fl = s.settle(v, c, r); c == nil {
 			return Pick{}, noInstance(r, v)
 		}
+	case left == 0 && len(v.avoided) == 0:
+		fl = last
 	}
-	c := v.candidates[i]
 	if m, ok := strategy.(Rememberer); ok {
 		m.Used(c.instance)
 	}
 	c.stats.active.Add(1)
-	return Pick{instance: c.instance, stats: c.stats, left: v.Len() - 1 - len(r.Tried), settings: &s.settings}, nil
-}
-
-// settle returns the next index from i on that may be used, instances that are leaving last; -1 when there is none.
-func (v *View) settle(i int, r Request) int {
-	leaving := -1
-	for n := range v.candidates {
-		at := (i + n) % len(v.candidates)
-		c := v.candidates[at]
-		if slices.Contains(r.Tried, c.instance.ID) || r.Secure && !c.instance.Secure() {
-			continue
-		}
-		if !c.stats.isLeaving() {
-			return at
-		}
-		if leaving < 0 {
-			leaving = at
-		}
-	}
-	return leaving
-}
-
-func (b *Balancer) service(name string) *service {
-	name = strings.ToLower(name) // one state for every spelling
-	if s, ok := b.services.Load(name); ok {
-		return s.(*service)
-	}
-	settings := b.cfg.of(name)
-	s := &service{name: name, settings: settings, chosen: b.factories[settings.Strategy].New(name), named: map[string]Strategy{}, stats: map[string]*Stats{}}
-	kept, _ := b.services.LoadOrStore(name, s)
-	return kept.(*service)
-}
-
-// strategy returns the strategy of that name for calls that ask for it; its memory lasts as long as the balancer.
-func (s *service) strategy(b *Balancer, name string) (Strategy, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known, ok := s.named[name]; ok {
-		return known, nil
-	}
-	f, ok := b.factories[name]
-	if !ok {
-		return nil, &StrategyError{Strategy: name, Known: b.Strategies()}
-	}
-	made := f.New(s.name)
-	s.named[name] = made
-	return made, nil
-}
-
-// refresh makes the view of a new set. Statistics of instances that are gone are forgotten.
-func (s *service) refresh(set *discovery.Set) *View {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if v := s.view.Load(); v != nil && v.set == set {
-		return v
-	}
-	v := &View{set: set, byID: make(map[string]int, len(set.All))}
-	stats := make(map[string]*Stats, len(set.All))
-	for _, instance := range set.All {
-		known := s.stats[instance.ID]
-		if known == nil {
-			known = &Stats{}
-		}
-		stats[instance.ID] = known
-		if instance.Up() && (instance.Address != "" || instance.SecureAddress != "") {
-			v.byID[instance.ID] = len(v.candidates)
-			v.candidates = append(v.candidates, candidate{instance, known})
-		}
-	}
-	s.stats = stats
-	s.view.Store(v)
-	return v
-}
-
-// ErrNoInstance means that a service is known but no instance of it can be called. What is returned is a
-// [NoInstanceError].
-var ErrNoInstance = errors.New("loadbalancer: no instance")
-
-// NoInstanceError says why no instance can be called.
-type NoInstanceError struct {
-	Service    string
-	Known      int // instances that are registered
-	Up         int // of these, UP and with a port that is on
-	Tried      int // of these, tried in this call
-	SecureOnly bool
-}
-
-func noInstance(r Request, v *View) error {
-	return &NoInstanceError{Service: r.Service, Known: len(v.set.All), Up: v.Len(), Tried: len(r.Tried), SecureOnly: r.Secure}
-}
-
-// Error says how many there are and why none serves.
-func (e *NoInstanceError) Error() string {
-	text := fmt.Sprintf("loadbalancer: no instances available for %s: %d registered, %d of them UP", e.Service, e.Known, e.Up)
-	if e.Tried > 0 {
-		text += fmt.Sprintf(", %d tried", e.Tried)
-	}
-	if e.SecureOnly {
-		text += "; https needs one with a secure port"
-	}
-	return text
-}
-
-// Is makes the error match [ErrNoInstance].
-func (e *NoInstanceError) Is(target error) bool { return target == ErrNoInstance }
-
-// StrategyError is a strategy that does not exist.
-type StrategyError struct {
-	Strategy string
-	Known    []string
-
-	key string // setting; "" when a call asked for it
-}
-
-// Error names those that exist.
-func (e *StrategyError) Error() string {
-	return fmt.Sprintf("loadbalancer: unknown strategy %q (known: %s)", e.Strategy, strings.Join(e.Known, ", "))
-}
-
-// Description is for the failure report.
-func (e *StrategyError) Description() string {
-	return fmt.Sprintf("There is no load-balancing strategy %q.", e.Strategy)
-}
-
-// Action is for the failure report.
-func (e *StrategyError) Action() string {
-	return fmt.Sprintf("Set %s to one of: %s.", e.key, strings.Join(e.Known, ", "))
-}
-
-// Keys is for the failure report.
-func (e *StrategyError) Keys() []string {
-	if e.key == "" {
-		return nil
-	}
-	return []string{e.key}
+	return Pick{c.instance, c.stats, left, fl}, nil
 }

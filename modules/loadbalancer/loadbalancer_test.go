@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -150,57 +148,6 @@ func TestNoInstanceIsHandedOutTwiceForACallNorOneThatIsNotUp(t *testing.T) {
 	})
 }
 
-func TestAnInstanceThatAnnouncesItsEndIsAvoidedForAWhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := balancer(t, stock(of(2)...), loadbalancer.RoundRobin)
-		say := func(id string, closes bool) {
-			for {
-				p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock"})
-				require.NoError(t, err)
-				if p.Instance().ID == id {
-					p.Done(loadbalancer.Outcome{Closes: closes})
-					return
-				}
-				p.Done(loadbalancer.Outcome{})
-			}
-		}
-		seen := func() map[string]bool {
-			ids := map[string]bool{}
-			for range 10 {
-				ids[pick(t, b, loadbalancer.Request{})] = true
-			}
-			return ids
-		}
-		say("i0", false)
-		say("i0", true)
-		require.Equal(t, map[string]bool{"i1": true}, seen())
-		p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock", Tried: []string{"i1"}})
-		require.NoError(t, err)
-		require.Equal(t, "i0", p.Instance().ID, "better than nobody")
-		p.Done(loadbalancer.Outcome{Closes: true}) // it began before, and changes nothing
-		time.Sleep(1100 * time.Millisecond)
-		say("i0", true) // tried again, and still leaving
-		time.Sleep(1100 * time.Millisecond)
-		require.Equal(t, map[string]bool{"i1": true}, seen())
-		time.Sleep(time.Second)
-		say("i0", false) // it had closed for a reason of its own
-		require.Len(t, seen(), 2)
-	})
-}
-
-func TestAnInstanceThatNeverKeepsConnectionsIsNotTakenToBeLeaving(t *testing.T) {
-	b := balancer(t, stock(of(2)...), loadbalancer.RoundRobin)
-	seen := map[string]int{}
-	for range 20 {
-		p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock"})
-		require.NoError(t, err)
-		id := p.Instance().ID
-		seen[id]++
-		p.Done(loadbalancer.Outcome{Closes: id == "i0"})
-	}
-	require.Equal(t, map[string]int{"i0": 10, "i1": 10}, seen)
-}
-
 func TestSecureRequestsNeedASecurePort(t *testing.T) {
 	all := of(3)
 	all[1].SecureAddress = "10.0.0.2:443"
@@ -248,45 +195,5 @@ func TestServicesHaveStrategiesOfTheirOwn(t *testing.T) {
 	stuck := pick(t, b, loadbalancer.Request{Strategy: loadbalancer.Stick})
 	for range 20 {
 		require.Equal(t, stuck, pick(t, b, loadbalancer.Request{Strategy: loadbalancer.Stick}))
-	}
-}
-
-func TestStatisticsSurviveARefresh(t *testing.T) {
-	r := &changing{discovery.NewSet(of(1)...)}
-	var failures []int
-	b, err := loadbalancer.New(loadbalancer.Config{Strategy: "watching"}, r, loadbalancer.WithFactories(loadbalancer.Factory{
-		Name: "watching", New: func(string) loadbalancer.Strategy {
-			return watch(func(v *loadbalancer.View) { failures = append(failures, v.Stats(0).Failures()) })
-		}}))
-	require.NoError(t, err)
-	for _, failed := range []bool{true, true, false} {
-		p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock"})
-		require.NoError(t, err)
-		p.Done(loadbalancer.Outcome{Failed: failed})
-		r.set = discovery.NewSet(of(len(r.set.All) + 1)...)
-	}
-	pick(t, b, loadbalancer.Request{})
-	require.Equal(t, []int{0, 1, 2, 0}, failures)
-}
-
-type watch func(*loadbalancer.View)
-
-func (w watch) Pick(v *loadbalancer.View, _ loadbalancer.Request) int { w(v); return 0 }
-
-func BenchmarkPick(b *testing.B) {
-	for _, n := range []int{10, 1000} {
-		for _, strategy := range []string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin} {
-			b.Run(fmt.Sprint(strategy, "-", n), func(b *testing.B) {
-				lb := balancer(b, stock(of(n)...), strategy)
-				b.ReportAllocs()
-				for b.Loop() {
-					p, err := lb.Pick(context.Background(), loadbalancer.Request{Service: "stock"})
-					if err != nil {
-						b.Fatal(err)
-					}
-					p.Done(loadbalancer.Outcome{})
-				}
-			})
-		}
 	}
 }

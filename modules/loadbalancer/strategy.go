@@ -1,7 +1,6 @@
 package loadbalancer
 
 import (
-	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
@@ -9,12 +8,13 @@ import (
 
 // Strategy chooses among the instances of one service. It is called from many goroutines.
 type Strategy interface {
-	// Pick returns an index of the view, which is never empty.
+	// Pick returns an index of the view, which is never empty. It need not look at what the request has tried: when that
+	// is the choice, the next one takes its place.
 	Pick(v *View, r Request) int
 }
 
 // Rememberer is a strategy that wants to know what was used in the end: an instance that was tried already in this call, or
-// that is leaving, gives way to the next after picking.
+// that others are trying out, gives way to the next after picking.
 type Rememberer interface {
 	Used(*discovery.Instance)
 }
@@ -42,36 +42,8 @@ func builtIn() []Factory {
 	}
 }
 
-type random struct{}
-
-func (random) Pick(v *View, _ Request) int { return rand.IntN(v.Len()) }
-
-// stick remembers one instance by id, so that it survives refreshes of the registry.
-type stick struct{ memory }
-
-func (s *stick) Pick(v *View, _ Request) int {
-	if i, ok := s.find(v); ok {
-		return i
-	}
-	return s.at(rand.IntN(v.Len()))
-}
-
-// other remembers the instance used last.
-type other struct{ memory }
-
-func (o *other) Pick(v *View, _ Request) int {
-	n := v.Len()
-	if last, ok := o.find(v); ok && n > 1 {
-		i := rand.IntN(n - 1)
-		if i >= last {
-			i++
-		}
-		return o.at(i)
-	}
-	return o.at(rand.IntN(n))
-}
-
-// memory is the instance used last, by id. Where it stood is a guess that saves looking it up.
+// memory is the instance used last, by id, so that it survives refreshes of the registry. Where it stood is a guess that
+// saves looking it up.
 type memory struct {
 	last  atomic.Pointer[string]
 	guess atomic.Int64
@@ -98,20 +70,4 @@ func (m *memory) Used(i *discovery.Instance) {
 	if last := m.last.Load(); last == nil || *last != i.ID {
 		m.last.Store(&i.ID)
 	}
-}
-
-// roundRobin begins somewhere, so that callers that start together do not all call the same instance first.
-type roundRobin struct{ next atomic.Uint64 }
-
-func newRoundRobin() *roundRobin {
-	r := &roundRobin{}
-	r.next.Store(rand.Uint64N(1000))
-	return r
-}
-
-func (r *roundRobin) Pick(v *View, _ Request) int {
-	if v.Len() == 1 {
-		return 0
-	}
-	return int((r.next.Add(1) - 1) % uint64(v.Len()))
 }

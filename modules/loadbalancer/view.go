@@ -1,17 +1,21 @@
 package loadbalancer
 
 import (
-	"sync/atomic"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
-// View is the instances of a service that are UP, with what is known about each. It is immutable but for the statistics.
+// View is the instances of a service that a strategy chooses among: those that are UP, without those that are avoided because
+// they are leaving or were ejected, unless all are. It is immutable but for the statistics.
 type View struct {
 	set        *discovery.Set
 	candidates []candidate
-	byID       map[string]int
+	avoided    []candidate // UP, used when nothing else is left; leaving ones before ejected ones
+	wake       int64       // when the next of the avoided returns, in Unix nanoseconds; 0: nobody is to
+	index      func() map[string]int
 }
 
 // candidate is an instance with its statistics.
@@ -31,66 +35,93 @@ func (v *View) Stats(i int) *Stats { return v.candidates[i].stats }
 
 // Index returns the index of the instance with an id.
 func (v *View) Index(id string) (int, bool) {
-	i, ok := v.byID[id]
+	i, ok := v.index()[id]
 	return i, ok
 }
 
-// Stats is what the calls so far tell about an instance. It is kept by id and survives refreshes of the registry.
-type Stats struct {
-	active   atomic.Int64
-	failures atomic.Int64 // in a row
-	kept     atomic.Bool  // it has kept a connection alive
-	leaving  atomic.Int64 // until when it is taken to be leaving, in Unix nanoseconds; 0: it is not
-	period   atomic.Int64 // how long that was
-}
-
-// Active returns how many calls are under way.
-func (s *Stats) Active() int { return int(s.active.Load()) }
-
-// Failures returns how many calls have failed in a row.
-func (s *Stats) Failures() int { return int(s.failures.Load()) }
-
-// An instance that kept connections alive and now closes one is about to end: it is avoided while there is another. Some servers
-// close a connection now and then for reasons of their own (Tomcat after a hundred requests), so a call soon tries it again:
-// a connection that stays open ends the suspicion, another that is closed doubles its time.
-const (
-	leavingFirst = time.Second
-	leavingMost  = 30 * time.Second
-)
-
-func (s *Stats) isLeaving() bool {
-	until := s.leaving.Load()
-	return until != 0 && time.Now().UnixNano() < until
-}
-
-// Outcome is how a call of an instance went.
-type Outcome struct {
-	Failed bool // no answer, or one that counts as none
-	Closes bool // the answer said Connection: close
-}
-
-func (s *Stats) done(o Outcome) {
-	s.active.Add(-1)
-	if o.Failed {
-		s.failures.Add(1)
-		return
-	}
-	if s.failures.Load() != 0 {
-		s.failures.Store(0)
-	}
-	if !o.Closes {
-		if !s.kept.Load() {
-			s.kept.Store(true)
+// newView sorts the instances of a set into those to choose among and those to avoid. The caller holds the service's lock.
+func newView(set *discovery.Set, stats map[string]*Stats, now time.Time) *View {
+	v := &View{set: set, candidates: make([]candidate, 0, len(set.All))}
+	var ejected []candidate
+	up := 0
+	for _, instance := range set.All {
+		if callable(instance) {
+			up++
 		}
-		if s.leaving.Load() != 0 {
-			s.period.Store(0)
-			s.leaving.Store(0)
+	}
+	answers := 0
+	for _, instance := range set.All {
+		if !callable(instance) {
+			continue
 		}
-		return
+		s := stats[instance.ID]
+		c := candidate{instance, s}
+		if s.mark.why == ejectedForAnswers {
+			answers++
+		}
+		switch {
+		case s.mark.why == nothing, s.mark.why == ejectedForAnswers && !withinCap(answers, up): // a list that shrank
+			s.trial.Store(false)
+		case !s.mark.out(now):
+			s.trial.Store(true)
+		default:
+			s.trial.Store(false)
+			if until := s.mark.until.UnixNano(); v.wake == 0 || until < v.wake {
+				v.wake = until
+			}
+			if s.mark.why == leaving {
+				v.avoided = append(v.avoided, c)
+			} else {
+				ejected = append(ejected, c)
+			}
+			continue
+		}
+		v.candidates = append(v.candidates, c)
 	}
-	if s.kept.Load() && !s.isLeaving() { // else the call began before it was known
-		period := min(max(2*s.period.Load(), int64(leavingFirst)), int64(leavingMost))
-		s.period.Store(period)
-		s.leaving.Store(time.Now().UnixNano() + period)
+	v.avoided = append(v.avoided, ejected...)
+	if len(v.candidates) == 0 {
+		v.candidates, v.avoided = v.avoided, nil // better than nobody
 	}
+	v.index = sync.OnceValue(func() map[string]int {
+		index := make(map[string]int, len(v.candidates))
+		for i, c := range v.candidates {
+			index[c.instance.ID] = i
+		}
+		return index
+	})
+	return v
+}
+
+// avoided reports whether an instance is among those that a view avoids.
+func (s *Stats) avoided(v *View) bool {
+	for i := range v.avoided {
+		if v.avoided[i].stats == s {
+			return true
+		}
+	}
+	return false
+}
+
+// callable reports whether an instance takes calls at an address.
+func callable(i *discovery.Instance) bool {
+	return i.Up() && (i.Address != "" || i.SecureAddress != "")
+}
+
+// open reports whether a request may go to an instance.
+func (r *Request) open(i *discovery.Instance) bool {
+	return (!r.Secure || i.Secure()) && !slices.Contains(r.Tried, i.ID)
+}
+
+// untried returns how many instances of a list a request may still go to.
+func (r *Request) untried(list []candidate) int {
+	if len(r.Tried) == 0 && !r.Secure {
+		return len(list)
+	}
+	n := 0
+	for _, c := range list {
+		if r.open(c.instance) {
+			n++
+		}
+	}
+	return n
 }

@@ -1,0 +1,137 @@
+package invoker
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// heldBody is a stream as the body of one attempt. A transport closes it when a dial fails; it stays open then, since the next instance
+// must get it whole.
+type heldBody struct {
+	body   io.ReadCloser
+	state  atomic.Int32
+	closed atomic.Bool
+	left   atomic.Bool // no further attempt will need the body
+	once   sync.Once
+}
+
+// States of a heldBody.
+const (
+	fresh int32 = iota
+	begun       // something of it was read
+	moved       // another attempt has it
+)
+
+var (
+	errBodySpent = errors.New("invoker: the connection broke, and the body that was sent on it cannot be sent again")
+	errBodyMoved = errors.New("invoker: the body belongs to a later attempt")
+)
+
+func (b *heldBody) Read(p []byte) (int, error) {
+	// A transport may go on reading after it has returned, while the next attempt has the body already.
+	if !b.state.CompareAndSwap(fresh, begun) && b.state.Load() != begun {
+		return 0, errBodyMoved
+	}
+	return b.body.Read(p)
+}
+
+// Close closes a body of which something was read, or that nobody else will need.
+func (b *heldBody) Close() error {
+	b.closed.Store(true)
+	if b.state.Load() == begun || b.left.Load() {
+		b.release()
+	}
+	return nil
+}
+
+// leave leaves closing to the transport, which may go on sending the body while the answer is read.
+func (b *heldBody) leave() {
+	if b == nil {
+		return
+	}
+	b.left.Store(true)
+	if b.closed.Load() {
+		b.release()
+	}
+}
+
+// release closes the body.
+func (b *heldBody) release() {
+	if b != nil && b.state.Load() != moved {
+		b.once.Do(func() { _ = b.body.Close() })
+	}
+}
+
+// move gives a body of which nothing was read to the next attempt.
+func (b *heldBody) move() (*heldBody, bool) {
+	if !b.state.CompareAndSwap(fresh, moved) {
+		return nil, false
+	}
+	return &heldBody{body: b.body}, true
+}
+
+// rewind makes a body for the next attempt: a copy, or the same stream when nothing of it was read. It reports whether that
+// was possible.
+func (c *call) rewind() (ok bool) {
+	if c.body != nil {
+		var next *heldBody
+		if next, ok = c.body.move(); ok {
+			c.body = next
+		}
+		return ok
+	}
+	if c.request.GetBody == nil || c.copied != nil {
+		return true
+	}
+	copied, err := c.request.GetBody()
+	if err != nil {
+		return false
+	}
+	c.copied = copied
+	return true
+}
+
+// untouched is the GetBody of a stream: net/http asks for it when a connection that it reused turns out to be closed.
+func (c *call) untouched() (io.ReadCloser, error) {
+	next, ok := c.body.move()
+	if !ok {
+		return nil, errBodySpent
+	}
+	c.body = next
+	return next, nil
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+}
+
+// What is read of an answer that nobody wants, so that its connection serves the next call, and how long that may take.
+const (
+	discardMost = 64 << 10
+	discardTime = 100 * time.Millisecond
+)
+
+// discard makes the connection of an answer that nobody will read fit for the next call. It does not wait: the instance may
+// never finish the body.
+func discard(response *http.Response) {
+	if response == nil {
+		return
+	}
+	body := response.Body
+	if response.ContentLength == 0 || response.ContentLength > discardMost {
+		_ = body.Close()
+		return
+	}
+	go func() {
+		late := time.AfterFunc(discardTime, func() { _ = body.Close() })
+		defer late.Stop()
+		_, _ = io.CopyN(io.Discard, body, discardMost)
+		_ = body.Close()
+	}()
+}

@@ -1,0 +1,65 @@
+package invoker
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/archimedes-go/archimedes/modules/loadbalancer"
+)
+
+// failure reports whether an answer counts as a failed attempt.
+func (c *call) failure(status int, s *loadbalancer.Service) bool {
+	if c.own.strict {
+		return status >= http.StatusBadRequest
+	}
+	if s.Retry.StatusCodes != nil {
+		return slices.Contains(s.Retry.StatusCodes, status)
+	}
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+// another decides what follows a failed attempt: the same instance again, another one, or nothing.
+func (c *call) another(pick loadbalancer.Pick, failure error) (same, other bool) {
+	retry := &pick.Settings().Retry
+	switch {
+	case !c.stale && c.outlived(failure) && c.repeatable(pick):
+		c.stale = true
+		return true, false
+	case retry.Enabled != nil && !*retry.Enabled:
+		return false, false
+	case !nothingSent(failure) && !c.repeatable(pick):
+		// A refused connection reached nobody, so any method may go on. After that only what may be done twice: the first
+		// instance may have acted.
+		return false, false
+	case retry.SameInstance != nil && c.same < *retry.SameInstance:
+		c.same++
+		return true, false
+	}
+	return false, c.goesOn(pick) && !pick.Last()
+}
+
+// outlived reports whether an attempt broke on a connection that was kept from an earlier call. The instance may have closed it
+// in the same moment, as it may, which says nothing about it: a new connection shall tell. (net/http does this by itself for
+// GET, and for any method when nothing was written.)
+func (c *call) outlived(failure error) bool {
+	return c.to.reused.Load() && !isTimeout(failure) && !errors.As(failure, new(*badAnswer)) && !nothingSent(failure) && c.request.Context().Err() == nil
+}
+
+// goesOn reports whether the settings allow another instance after this one.
+func (c *call) goesOn(pick loadbalancer.Pick) bool {
+	retry := &pick.Settings().Retry
+	return (retry.Enabled == nil || *retry.Enabled) && (retry.NextInstance == nil || len(c.tried) < *retry.NextInstance)
+}
+
+// repeatable reports whether a call may be carried out twice: by its method (RFC 9110), by a header, by declaration or by
+// setting.
+func (c *call) repeatable(pick loadbalancer.Pick) bool {
+	switch c.request.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	all := pick.Settings().Retry.AllOperations
+	return all != nil && *all || c.own.idempotent || c.own.strict ||
+		c.request.Header.Get("Idempotency-Key") != "" || c.request.Header.Get("X-Idempotency-Key") != ""
+}
