@@ -18,11 +18,12 @@ import (
 type ClientTracer struct {
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
+	kind       []trace.SpanStartOption // made once, as each attempt would allocate it
 }
 
 // NewClientTracer returns a tracer that injects with propagator.
 func NewClientTracer(provider trace.TracerProvider, propagator propagation.TextMapPropagator) *ClientTracer {
-	return &ClientTracer{tracer: provider.Tracer(scope), propagator: propagator}
+	return &ClientTracer{tracer: provider.Tracer(scope), propagator: propagator, kind: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}}
 }
 
 // Attempt is what a span tells about an attempt, beside its request.
@@ -55,7 +56,7 @@ func (t *ClientTracer) Start(ctx context.Context, r *http.Request, a Attempt) (c
 	if a.Template != "" {
 		name += " " + a.Template
 	}
-	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+	ctx, span := t.tracer.Start(ctx, name, t.kind...)
 	if span.IsRecording() {
 		span.SetAttributes(attemptAttributes(r, method, original, a)...)
 	}
@@ -88,7 +89,9 @@ func attemptAttributes(r *http.Request, method, original string, a Attempt) []at
 	attributes := make([]attribute.KeyValue, 0, 10)
 	host, port := splitHostPort(r.URL.Host)
 	if port == 0 {
-		port = map[string]int{"http": 80, "https": 443}[r.URL.Scheme]
+		if port = 80; r.URL.Scheme == "https" {
+			port = 443
+		}
 	}
 	attributes = append(attributes, semconv.HTTPRequestMethodKey.String(method), semconv.ServerAddress(host), semconv.ServerPort(port), semconv.URLFull(shown(r.URL)))
 	if original != "" {
