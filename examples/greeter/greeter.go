@@ -118,5 +118,9 @@ func problemOf(err error) error {
 	for _, a := range failed.Attempts {
 		attempts = append(attempts, attempt{a.Instance, a.URL, a.Cause.Error()})
 	}
-	return web.NewProblem(failed.StatusCode(), failed.Cause.Error()).With("attempts", attempts).Because(err)
+	status := failed.StatusCode()
+	if status != http.StatusServiceUnavailable && status != http.StatusGatewayTimeout {
+		status = http.StatusBadGateway // whatever it was: the call gave no answer
+	}
+	return web.NewProblem(status, failed.Cause.Error()).With("attempts", attempts).Because(err)
 }

@@ -171,7 +171,7 @@ func TestGreeterSaysWhoItIsAndCallsOthersByName(t *testing.T) {
 		"/call?service=b&path=/&strategy=nearest": {400, "other, random, round-robin, stick"},
 		"/call?service=b&path=/&method=PATCH":     {400, "GET, POST, PUT or DELETE"},
 		"/call?service=nobody&path=/hello":        {503, "known: a, b"},
-		"/call?service=10.0.0.1&path=/":           {500, "invoker.Plain"},
+		"/call?service=10.0.0.1&path=/":           {502, "invoker.Plain"},
 	} {
 		status, body, header := a.get(path)
 		require.Equal(t, "application/problem+json", header.Get("Content-Type"), path)
