@@ -10,11 +10,13 @@ import (
 
 // Config is what "spring.cloud.loadbalancer" in application.yml can say.
 type Config struct {
-	Enabled  bool               `config:"enabled"`  // default true
-	Strategy string             `config:"strategy"` // how instances are chosen; default random (Spring: round-robin)
-	Retry    Retry              `config:"retry"`
-	Ejection Ejection           `config:"ejection"`
-	Clients  map[string]Service `config:"clients"` // settings of one service; names ignore case
+	Enabled        bool               `config:"enabled"`        // default true
+	Strategy       string             `config:"strategy"`       // how instances are chosen; default random (Spring: round-robin)
+	Configurations string             `config:"configurations"` // default, or zone-preference: instances of one's own zone as long as there are any
+	Zone           string             `config:"zone"`           // own zone, for zone-preference; default eureka.instance.metadata-map.zone
+	Retry          Retry              `config:"retry"`
+	Ejection       Ejection           `config:"ejection"`
+	Clients        map[string]Service `config:"clients"` // settings of one service; names ignore case
 }
 
 // Ejection is ours: an instance that fails five calls in a row is left alone for 5 s, and for twice as long each time that it
@@ -41,7 +43,7 @@ type Retry struct {
 
 // DefaultConfig returns the settings in force when application.yml is silent.
 func DefaultConfig() Config {
-	return Config{Enabled: true, Strategy: Random, Ejection: Ejection{Enabled: true}}
+	return Config{Enabled: true, Strategy: Random, Configurations: defaultConfiguration, Ejection: Ejection{Enabled: true}}
 }
 
 // Validate reports everything that cannot work, but for unknown strategies, which [New] reports.

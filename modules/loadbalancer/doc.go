@@ -14,6 +14,7 @@
 // Settings live under "spring.cloud.loadbalancer" in application.yml:
 //
 //	strategy: round-robin               # or random (default), stick, other, or one of your own
+//	configurations: zone-preference     # instances of one's own zone (eureka.instance.metadata-map.zone) while there are any
 //	ejection.enabled: true              # ours; default true
 //	clients.inventory.strategy: stick   # for one service
 package loadbalancer

@@ -54,6 +54,9 @@ func New(cfg Config, resolver discovery.Resolver, opts ...Option) (*Balancer, er
 			}
 		}
 	}
+	if c := cfg.Configurations; c != "" && c != defaultConfiguration && c != zonePreference {
+		b.log.Warn("this way of choosing instances does not exist here; the default is used", "spring.cloud.loadbalancer.configurations", c)
+	}
 	return b, nil
 }
 
@@ -145,7 +148,7 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 		return Pick{}, noInstance(r, v)
 	}
 	c := &v.candidates[strategy.Pick(v, r)]
-	left, fl := v.Len()-1, flags(0)
+	left, fl := v.Len()-1+v.spill, flags(0)
 	switch {
 	case len(r.Tried) > 0 || r.Secure || c.stats.trial.Load():
 		if c, left, fl = s.settle(v, c, r); c == nil {

@@ -27,7 +27,12 @@ func AsFactory(constructor any) any {
 }
 
 func newConfig(c *config.Config) (Config, error) {
-	return config.Bind(c, "spring.cloud.loadbalancer", DefaultConfig())
+	cfg, err := config.Bind(c, "spring.cloud.loadbalancer", DefaultConfig())
+	if err != nil || cfg.Zone != "" {
+		return cfg, err
+	}
+	cfg.Zone, _, err = c.Value("eureka.instance.metadata-map.zone")
+	return cfg, err
 }
 
 type params struct {

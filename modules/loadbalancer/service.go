@@ -2,6 +2,7 @@ package loadbalancer
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ type service struct {
 	settings Service
 	chosen   Strategy // by configuration
 	ejects   bool
+	zone     zone
 	log      *slog.Logger
 	view     atomic.Pointer[View]
 
@@ -32,7 +34,7 @@ func (b *Balancer) service(name string) *service {
 	}
 	settings := b.cfg.of(name)
 	s := &service{
-		name: name, settings: settings, chosen: b.factories[settings.Strategy].New(name), ejects: b.cfg.Ejection.Enabled, log: b.log,
+		name: name, settings: settings, chosen: b.factories[settings.Strategy].New(name), ejects: b.cfg.Ejection.Enabled, zone: b.cfg.zone(), log: b.log,
 		named: map[string]Strategy{}, stats: map[string]*Stats{},
 	}
 	kept, _ := b.services.LoadOrStore(name, s)
@@ -78,7 +80,7 @@ func (s *service) refresh(set *discovery.Set) *View {
 func (s *service) rebuild() { s.rebuildFor(s.view.Load().set) }
 
 func (s *service) rebuildFor(set *discovery.Set) *View {
-	v := newView(set, s.stats, time.Now())
+	v := newView(set, s.stats, s.zone, time.Now())
 	s.view.Store(v)
 	return v
 }
@@ -90,7 +92,7 @@ func (s *service) settle(v *View, first *candidate, r Request) (*candidate, int,
 	if c == nil {
 		return nil, 0, 0
 	}
-	left, avoided := r.untried(v.candidates), r.untried(v.avoided)
+	left, avoided := r.untried(v.candidates)+r.untried(v.avoided[:v.spill]), r.untried(v.avoided[v.spill:])
 	if c.stats.avoided(v) {
 		avoided--
 	} else {
@@ -109,10 +111,17 @@ func (s *service) settle(v *View, first *candidate, r Request) (*candidate, int,
 // open returns the next instance that is open to a request, and whether the call is the trial of one that returns.
 func (s *service) open(v *View, first *candidate, r *Request) (*candidate, bool) {
 	at := slices.IndexFunc(v.candidates, func(c candidate) bool { return c.stats == first.stats })
+	spill := 0
+	if v.spill > 0 {
+		spill = rand.IntN(v.spill) // or the first instance of other zones would take all that this one has to give
+	}
 	var untried *candidate
-	for _, list := range [2][]candidate{v.candidates, v.avoided} {
-		for n := range list {
-			c := &list[(at+n)%len(list)]
+	for _, part := range [...]struct {
+		list []candidate
+		from int
+	}{{v.candidates, at}, {v.avoided[:v.spill], spill}, {v.avoided[v.spill:], 0}} {
+		for n := range part.list {
+			c := &part.list[(part.from+n)%len(part.list)]
 			switch {
 			case !r.open(c.instance):
 			case !c.stats.trial.Load():
@@ -126,7 +135,6 @@ func (s *service) open(v *View, first *candidate, r *Request) (*candidate, bool)
 				}
 			}
 		}
-		at = 0
 	}
 	return untried, false
 }

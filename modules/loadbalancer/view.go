@@ -9,11 +9,13 @@ import (
 )
 
 // View is the instances of a service that a strategy chooses among: those that are UP, without those that are avoided because
-// they are leaving or were ejected, unless all are. It is immutable but for the statistics.
+// they are leaving or were ejected, unless all are, and where a zone is preferred without those of others, unless none is left.
+// It is immutable but for the statistics.
 type View struct {
 	set        *discovery.Set
 	candidates []candidate
-	avoided    []candidate // UP, used when nothing else is left; leaving ones before ejected ones
+	avoided    []candidate // UP, used when nothing else is left: those of other zones, then leaving ones, then ejected ones
+	spill      int         // how many of the avoided are so for their zone alone
 	wake       int64       // when the next of the avoided returns, in Unix nanoseconds; 0: nobody is to
 	index      func() map[string]int
 }
@@ -40,9 +42,9 @@ func (v *View) Index(id string) (int, bool) {
 }
 
 // newView sorts the instances of a set into those to choose among and those to avoid. The caller holds the service's lock.
-func newView(set *discovery.Set, stats map[string]*Stats, now time.Time) *View {
+func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time.Time) *View {
 	v := &View{set: set, candidates: make([]candidate, 0, len(set.All))}
-	var ejected []candidate
+	var far, leaves, ejected []candidate
 	up := 0
 	for _, instance := range set.All {
 		if callable(instance) {
@@ -70,15 +72,23 @@ func newView(set *discovery.Set, stats map[string]*Stats, now time.Time) *View {
 				v.wake = until
 			}
 			if s.mark.why == leaving {
-				v.avoided = append(v.avoided, c)
+				leaves = append(leaves, c)
 			} else {
 				ejected = append(ejected, c)
 			}
 			continue
 		}
-		v.candidates = append(v.candidates, c)
+		if prefers.has(instance) {
+			v.candidates = append(v.candidates, c)
+		} else {
+			far = append(far, c)
+		}
 	}
-	v.avoided = append(v.avoided, ejected...)
+	if len(v.candidates) == 0 {
+		v.candidates, far = far, nil
+	}
+	v.spill = len(far)
+	v.avoided = slices.Concat(far, leaves, ejected)
 	if len(v.candidates) == 0 {
 		v.candidates, v.avoided = v.avoided, nil // better than nobody
 	}
@@ -92,9 +102,9 @@ func newView(set *discovery.Set, stats map[string]*Stats, now time.Time) *View {
 	return v
 }
 
-// avoided reports whether an instance is among those that a view avoids.
+// avoided reports whether an instance is among those that a view avoids for what they did.
 func (s *Stats) avoided(v *View) bool {
-	for i := range v.avoided {
+	for i := v.spill; i < len(v.avoided); i++ {
 		if v.avoided[i].stats == s {
 			return true
 		}
