@@ -21,10 +21,21 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	if ctx != request.Context() {
 		request = request.WithContext(ctx)
 	}
-	response, err := c.http.RoundTrip(request)
+	began := time.Now()
+	response, err := c.transport(c.own.tls).RoundTrip(request)
 	if bound != nil && !bound.timer.Stop() && err == nil {
 		_ = response.Body.Close() // the clock was faster: nothing could be read any more
 		err = errAttempt
+	}
+	taken := false
+	if err == nil && c.whole {
+		if bound != nil && c.own.perNode > 0 {
+			bound.timer.Reset(c.own.perNode - time.Since(began))
+		}
+		// An answer that counts as none is not worth waiting for its end.
+		if taken = !c.failure(response.StatusCode, pick.Settings()); taken {
+			err = c.take(response)
+		}
 	}
 	outcome := loadbalancer.Outcome{}
 	switch {
@@ -47,7 +58,8 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	pick.Done(outcome)
 	switch {
 	case bound == nil:
-	case err != nil:
+	case err != nil, taken:
+		bound.timer.Stop()
 		bound.cancel(nil)
 	default:
 		bound.hold(response)
@@ -81,11 +93,7 @@ func (c *call) givenUp(failure error, had time.Duration) bool {
 func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *headerBound, had time.Duration) {
 	instance := pick.Instance()
 	u := *c.request.URL
-	if instance.Secure() {
-		u.Scheme, u.Host = "https", instance.SecureAddress
-	} else {
-		u.Scheme, u.Host = "http", instance.Address
-	}
+	u.Scheme, u.Host = c.own.place(instance, c.request.URL.Scheme == "https")
 	to := newTarget(instance)
 	c.to = to
 	ctx := to.in(c.request.Context())
@@ -151,6 +159,7 @@ func (b *headerBound) hold(response *http.Response) {
 // Close closes the body and with it the context.
 func (b *headerBound) Close() error {
 	err := b.ReadCloser.Close()
+	b.timer.Stop()
 	b.cancel(nil)
 	return err
 }

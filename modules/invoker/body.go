@@ -1,6 +1,7 @@
 package invoker
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -103,6 +104,33 @@ func (c *call) untouched() (io.ReadCloser, error) {
 	}
 	c.body = next
 	return next, nil
+}
+
+// wholeBody is a body that was read to its end.
+type wholeBody struct {
+	bytes.Reader
+	data []byte
+	err  error // why it is not what was wanted
+}
+
+func (*wholeBody) Close() error { return nil }
+
+// errorBody is how much is read of an answer of 4xx or 5xx.
+const errorBody = 1 << 20
+
+// take reads the body of an answer that will be converted, while another instance can still be asked for a whole one.
+func (c *call) take(response *http.Response) error {
+	defer response.Body.Close()
+	taken := &wholeBody{}
+	if response.StatusCode >= http.StatusBadRequest {
+		// What came before a broken end still helps.
+		taken.data, _ = io.ReadAll(io.LimitReader(response.Body, min(c.own.limit, errorBody)))
+	} else if taken.data, taken.err = readAll(response, c.own.limit); taken.err != nil && !errors.As(taken.err, new(*tooLarge)) {
+		return taken.err
+	}
+	taken.Reset(taken.data)
+	response.Body = taken
+	return nil
 }
 
 func closeBody(r *http.Request) {

@@ -21,6 +21,7 @@ type call struct {
 	own      *settings
 	request  *http.Request
 	template string
+	whole    bool // the body is read as part of an attempt
 
 	body     *heldBody     // of a stream, which cannot be replayed; else nil
 	copied   io.ReadCloser // for the next attempt, of a body that can be replayed

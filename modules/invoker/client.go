@@ -16,7 +16,8 @@ import (
 
 // Caller is a [*Client] or a [*Plain].
 type Caller interface {
-	send(request *http.Request, template string) (*http.Response, error)
+	// send calls. With whole the body will be converted: where it can be, it is read as part of the attempt.
+	send(request *http.Request, template string, whole bool) (*http.Response, error)
 	settings() *settings
 }
 
@@ -28,8 +29,12 @@ type settings struct {
 	header     http.Header
 	idempotent bool
 	limit      int64         // of a body that is converted
-	perNode    time.Duration // of an attempt, to its headers; 0: the transport's
+	perNode    time.Duration // of an attempt, to its headers, or to the end of a body that is converted; 0: the transport's
 	strict     bool          // every 4xx and 5xx leads to the next instance
+	plainFirst bool          // an instance with two ports is called on the plain one
+	secure     bool          // an instance with two ports is called on the secure one, whatever else is said
+	byIP       bool          // by address instead of host name
+	tls        *tls.Config   // of TLS connections; nil: the client's
 	method     string        // of DoService
 	body       any           // of DoService
 }
@@ -59,6 +64,17 @@ func Header(name, value string) Option {
 // Idempotent declares that calls may be sent twice whatever their method.
 func Idempotent() Option { return func(s *settings) { s.idempotent = true } }
 
+// PreferIP calls instances by IP address instead of host name, where they tell one.
+func PreferIP() Option { return func(s *settings) { s.byIP = true } }
+
+// PreferHTTPS calls instances that have a plain and a secure port on the secure one, which [DoService] and [WalkNodes] do not do
+// by themselves.
+func PreferHTTPS() Option { return func(s *settings) { s.secure = true } }
+
+// TLS makes TLS connections as cfg says: with authorities and a certificate of its own, say. Connections are kept for each cfg,
+// so use one for many calls, and do not change it.
+func TLS(cfg *tls.Config) Option { return func(s *settings) { s.tls = cfg } }
+
 func (s settings) with(options []Option) settings {
 	for _, o := range options {
 		o(&s)
@@ -73,6 +89,7 @@ type core struct {
 	tracer   *telemetry.ClientTracer
 	http     http.RoundTripper
 	tls      *tls.Config
+	own      transports // for calls with TLS settings of their own
 	log      *slog.Logger
 }
 
@@ -128,6 +145,7 @@ func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, op
 	if c.http == nil {
 		c.http = transport(cfg, c.tls)
 	}
+	c.own.make = func(own *tls.Config) *http.Transport { return transport(cfg, own) }
 	return c
 }
 
@@ -143,10 +161,10 @@ func (p *Plain) With(options ...Option) *Plain {
 
 // Do calls the service that the host of the URL names. Any answer is returned, whatever its status; the last one when every
 // attempt ended in 502, 503 or 504. An error is a [*CallError]. [ServedBy] tells the instance.
-func (c *Client) Do(request *http.Request) (*http.Response, error) { return c.send(request, "") }
+func (c *Client) Do(request *http.Request) (*http.Response, error) { return c.send(request, "", false) }
 
 // Do calls an absolute URL.
-func (p *Plain) Do(request *http.Request) (*http.Response, error) { return p.send(request, "") }
+func (p *Plain) Do(request *http.Request) (*http.Response, error) { return p.send(request, "", false) }
 
 // Transport returns c as a RoundTripper, for any library that takes one.
 func (c *Client) Transport() http.RoundTripper { return roundTripper(c.Do) }
@@ -167,26 +185,35 @@ func (c *core) CloseIdleConnections() {
 	if t, ok := c.http.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
+	c.own.closeIdle()
+}
+
+// transport returns what carries calls with these TLS settings; nil are the client's.
+func (c *core) transport(own *tls.Config) http.RoundTripper {
+	if own == nil {
+		return c.http
+	}
+	return c.own.of(own)
 }
 
 func (c *Client) settings() *settings { return &c.own }
 func (p *Plain) settings() *settings  { return &p.own }
 
-func (c *Client) send(request *http.Request, template string) (*http.Response, error) {
+func (c *Client) send(request *http.Request, template string, whole bool) (*http.Response, error) {
 	return c.bounded(request, &c.own, func(r *http.Request) (*http.Response, error) {
-		call := call{core: c.core, own: &c.own, request: r, template: template}
+		call := call{core: c.core, own: &c.own, request: r, template: template, whole: whole}
 		return call.run()
 	})
 }
 
-func (p *Plain) send(request *http.Request, template string) (*http.Response, error) {
+func (p *Plain) send(request *http.Request, template string, _ bool) (*http.Response, error) {
 	return p.bounded(request, &p.own, func(r *http.Request) (*http.Response, error) {
 		at := shown(r.URL)
 		header := merged(r.Header, p.own.header)
 		ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, telemetry.Attempt{Template: template})
 		attempt := r.WithContext(ctx)
 		attempt.Header = header
-		response, err := p.http.RoundTrip(attempt)
+		response, err := p.transport(p.own.tls).RoundTrip(attempt)
 		if err != nil {
 			p.tracer.End(span, 0, err)
 			return nil, &CallError{Method: methodOf(r), URL: at, Attempts: []Attempt{{URL: at, Cause: err}}, Cause: err}
@@ -206,6 +233,10 @@ func (c *core) bounded(r *http.Request, own *settings, do func(*http.Request) (*
 	if err != nil {
 		cancel()
 		return nil, err
+	}
+	if _, taken := response.Body.(*wholeBody); taken {
+		cancel()
+		return response, nil
 	}
 	response.Body = &bodyThen{ReadCloser: response.Body, then: cancel}
 	return response, nil

@@ -74,10 +74,6 @@ func accept[T any]() string {
 
 // decode reads a body as T: text and bytes from any content type, everything else from JSON.
 func decode[T any](response *http.Response, method, shownURL string, limit int64) (value T, err error) {
-	if _, ok := any(&value).(*Nothing); ok {
-		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
-		return value, nil
-	}
 	body, err := readAll(response, limit)
 	if err != nil {
 		return value, err
@@ -106,8 +102,27 @@ func decode[T any](response *http.Response, method, shownURL string, limit int64
 	return value, nil
 }
 
+// isNothing reports whether T is [Nothing].
+func isNothing[T any]() bool {
+	_, ok := any((*T)(nil)).(*Nothing)
+	return ok
+}
+
+// tooLarge is a body above spring.http.clients.max-response-size; another instance would send the same.
+type tooLarge struct{ limit int64 }
+
+func (e *tooLarge) Error() string {
+	return fmt.Sprintf("invoker: the answer is larger than %d bytes (spring.http.clients.max-response-size)", e.limit)
+}
+
 // readAll reads a body up to a limit.
 func readAll(response *http.Response, limit int64) ([]byte, error) {
+	if taken, ok := response.Body.(*wholeBody); ok {
+		return taken.data, taken.err
+	}
+	if response.Request != nil && response.Request.Method == http.MethodHead {
+		return nil, nil // Content-Length is that of a body that is not sent
+	}
 	if response.ContentLength >= 0 && response.ContentLength <= limit {
 		body := make([]byte, response.ContentLength)
 		_, err := io.ReadFull(response.Body, body)
@@ -115,7 +130,7 @@ func readAll(response *http.Response, limit int64) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err == nil && int64(len(body)) > limit {
-		err = fmt.Errorf("invoker: the answer is larger than %d bytes (spring.http.clients.max-response-size)", limit)
+		err = &tooLarge{limit}
 	}
 	return body, err
 }

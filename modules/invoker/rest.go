@@ -77,16 +77,20 @@ func exchange[T any](ctx context.Context, c Caller, method, target, route string
 		return entity, err
 	}
 	setDefault(request.Header, "Accept", accept[T]())
-	response, err := c.send(request, route)
+	response, err := c.send(request, route, !isNothing[T]())
 	if err != nil {
 		return entity, err
 	}
-	defer response.Body.Close()
 	entity.Status, entity.Header, entity.Instance = response.StatusCode, response.Header, ServedBy(response)
 	at := shown(request.URL)
 	limit := c.settings().limit
-	if response.StatusCode >= 400 {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, min(limit, 1<<20))) // what came before a broken end still helps
+	if isNothing[T]() && response.StatusCode < http.StatusBadRequest {
+		discard(response)
+		return entity, nil
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusBadRequest {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, min(limit, errorBody))) // what came before a broken end still helps
 		return entity, &StatusError{Method: method, URL: at, Code: response.StatusCode, Header: response.Header, Body: text}
 	}
 	entity.Body, err = decode[T](response, method, at, limit)

@@ -1,8 +1,11 @@
 package invoker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -20,7 +23,8 @@ func Method(method string) Option { return func(s *settings) { s.method = method
 // Body sends a body with [DoService]; see [PostForObject] for what it may be.
 func Body(body any) Option { return func(s *settings) { s.body = body } }
 
-// NodeTimeout bounds each attempt, to the headers of its answer. In [DoService] the default is 5 s.
+// NodeTimeout bounds each attempt: to the headers of its answer, or to the end of a body that is converted. In [DoService] the
+// default is 5 s.
 func NodeTimeout(d time.Duration) Option { return func(s *settings) { s.perNode = d } }
 
 // Strict makes [DoService] go on to the next node after any 4xx or 5xx, whatever the method: what the Python client does by
@@ -29,33 +33,58 @@ func Strict() Option { return func(s *settings) { s.strict = true } }
 
 // DoService calls a path of a service and returns the body as a T, such as a string. Every node that is UP is tried once, in the
 // order of the strategy, until one answers. A 4xx or 500 is an answer and comes back as a [*StatusError]; 502, 503 and 504
-// are none for an idempotent method. What is not idempotent stops once bytes were sent.
+// are none for an idempotent method, nor is a body that breaks off. What is not idempotent stops once bytes were sent. Of an
+// instance with two ports the plain one is called, unless [PreferHTTPS] is said.
 //
 //	body, err := invoker.DoService[string](ctx, rest, "OTHER-SERVICE-NAME", "/service/context/path")
 func DoService[T any](ctx context.Context, c *Client, service, path string, options ...Option) (T, error) {
-	own := settings{perNode: nodeTimeout}.with(options)
-	caller := c.With(options...)
-	caller.own.perNode = own.perNode
-	method := own.method
-	if method == "" {
-		method = http.MethodGet
-	}
-	// The path stands as it is: it may hold a query, and braces mean nothing.
-	entity, err := exchange[T](ctx, caller, method, "http://"+service+"/"+strings.TrimPrefix(path, "/"), "", own.body)
+	caller, method, target := c.service(service, path, options)
+	entity, err := exchange[T](ctx, caller, method, target, "", caller.own.body)
 	return entity.Body, err
 }
 
+// DoServiceResponse is [DoService] with the response itself, whose body the caller closes. It is not read in advance: one that
+// breaks off leads to no other node, and only ctx bounds reading it.
+func DoServiceResponse(ctx context.Context, c *Client, service, path string, options ...Option) (*http.Response, error) {
+	caller, method, target := c.service(service, path, options)
+	request, err := newRequest(ctx, method, target, caller.own.body)
+	if err != nil {
+		return nil, err
+	}
+	response, err := caller.send(request, "", false)
+	if err != nil || response.StatusCode < http.StatusBadRequest {
+		return response, err
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(response.Body, min(caller.own.limit, errorBody)))
+	return nil, &StatusError{Method: method, URL: shown(request.URL), Code: response.StatusCode, Header: response.Header, Body: text}
+}
+
+// service returns what [DoService] calls with. The path stands as it is: it may hold a query, and braces mean nothing.
+func (c *Client) service(service, path string, options []Option) (caller *Client, method, target string) {
+	own := c.own
+	own.perNode, own.plainFirst = nodeTimeout, true
+	own = own.with(options)
+	return &Client{core: c.core, own: own}, cmp.Or(own.method, http.MethodGet), "http://" + service + "/" + strings.TrimPrefix(path, "/")
+}
+
 // WalkNodes tries fn on every node of a service that is UP, in the order of the strategy, until one call succeeds. The URL is
-// that of the node with path. An error of fn leads to the next node; the error returned lists all of them.
-func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn func(ctx context.Context, url string) (T, error)) (T, error) {
+// that of the node with path; ports that are the scheme's own are left out. An error of fn leads to the next node; the error
+// returned lists all of them. Of the options [Strategy], [PreferIP] and [PreferHTTPS] count.
+func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn func(ctx context.Context, url string) (T, error), options ...Option) (T, error) {
 	var none T
-	failed := &CallError{Method: "walk", URL: "http://" + service + "/" + strings.TrimPrefix(path, "/")}
+	walker, _, target := c.service(service, path, options)
+	failed := &CallError{Method: "walk", URL: withoutQuery(target)}
 	if c.balancer == nil {
 		failed.Cause = &usageError{"the service " + service + " cannot be called by name: " + c.off}
 		return none, failed
 	}
-	want := loadbalancer.Request{Service: service, Strategy: c.own.strategy}
+	want := loadbalancer.Request{Service: service, Strategy: walker.own.strategy, Key: walker.own.key}
 	for {
+		if cause := context.Cause(ctx); cause != nil {
+			failed.Cause = cause
+			return none, failed
+		}
 		pick, err := c.balancer.Pick(ctx, want)
 		if err != nil {
 			if failed.Cause == nil {
@@ -64,13 +93,12 @@ func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn f
 			return none, failed
 		}
 		node := pick.Instance()
-		target := nodeURL(node, path)
-		value, err := fn(ctx, target)
-		pick.Done(loadbalancer.Outcome{Failed: err != nil, Unknown: ctx.Err() != nil})
+		at := walker.own.nodeURL(node, path)
+		value, err := visit(ctx, pick, at, fn)
 		if err == nil {
 			return value, nil
 		}
-		failed.Attempts = append(failed.Attempts, Attempt{Instance: node.ID, URL: withoutQuery(target), Cause: err})
+		failed.Attempts = append(failed.Attempts, Attempt{Instance: node.ID, URL: withoutQuery(at), Cause: err})
 		if failed.Cause = err; ctx.Err() != nil {
 			failed.Cause = errors.Join(context.Cause(ctx), err)
 			return none, failed
@@ -79,13 +107,34 @@ func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn f
 	}
 }
 
-// nodeURL is the URL of a path at an instance; ports that are the scheme's own are left out.
-func nodeURL(i *discovery.Instance, path string) string {
-	scheme, address, own := "http://", i.Address, ":80"
-	if i.Secure() {
-		scheme, address, own = "https://", i.SecureAddress, ":443"
+// visit calls fn for one node and says how it went, also when fn panics.
+func visit[T any](ctx context.Context, pick loadbalancer.Pick, url string, fn func(context.Context, string) (T, error)) (value T, err error) {
+	outcome := loadbalancer.Outcome{Unknown: true}
+	defer func() { pick.Done(outcome) }()
+	value, err = fn(ctx, url)
+	outcome = loadbalancer.Outcome{Failed: err != nil, Unsent: nothingSent(err), Unknown: ctx.Err() != nil}
+	return value, err
+}
+
+// place returns the scheme and address that an instance is called at.
+func (s *settings) place(i *discovery.Instance, demandsTLS bool) (scheme, address string) {
+	scheme, address = "http", i.Address
+	if i.Secure() && (demandsTLS || s.secure || !s.plainFirst || i.Address == "") {
+		scheme, address = "https", i.SecureAddress
 	}
-	return scheme + strings.TrimSuffix(address, own) + "/" + strings.TrimPrefix(path, "/")
+	if s.byIP && i.IP != "" {
+		if _, port, err := net.SplitHostPort(address); err == nil {
+			address = net.JoinHostPort(i.IP, port)
+		}
+	}
+	return scheme, address
+}
+
+// nodeURL is the URL of a path at an instance; ports that are the scheme's own are left out.
+func (s *settings) nodeURL(i *discovery.Instance, path string) string {
+	scheme, address := s.place(i, false)
+	address = strings.TrimSuffix(address, map[string]string{"http": ":80", "https": ":443"}[scheme])
+	return scheme + "://" + address + "/" + strings.TrimPrefix(path, "/")
 }
 
 func withoutQuery(url string) string {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +93,45 @@ func plainTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
 }
 
 var errProxy = errors.New("the environment's proxy (HTTP_PROXY, HTTPS_PROXY) is not a URL")
+
+// transports are those of calls with TLS settings of their own.
+type transports struct {
+	make func(*tls.Config) *http.Transport
+
+	mu    sync.Mutex
+	known map[*tls.Config]*http.Transport
+	order []*tls.Config
+}
+
+// mostTransports bounds what is kept for callers that make new settings for each call.
+const mostTransports = 64
+
+func (t *transports) of(cfg *tls.Config) *http.Transport {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known := t.known[cfg]; known != nil {
+		return known
+	}
+	if t.known == nil {
+		t.known = map[*tls.Config]*http.Transport{}
+	}
+	if len(t.order) == mostTransports {
+		t.known[t.order[0]].CloseIdleConnections()
+		delete(t.known, t.order[0])
+		t.order = t.order[1:]
+	}
+	made := t.make(cfg)
+	t.known[cfg], t.order = made, append(t.order, cfg)
+	return made
+}
+
+func (t *transports) closeIdle() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, one := range t.known {
+		one.CloseIdleConnections()
+	}
+}
 
 type dialer struct {
 	net.Dialer
