@@ -40,7 +40,9 @@ type Client struct {
 	gzip     bool
 	limit    int64
 	timeout  time.Duration // of one attempt, when the caller's context allows more
+	patience time.Duration // to the headers of what is read, while another server is left
 	outage   outage
+	events   *events
 }
 
 // Option adjusts a [Client] beyond its Config.
@@ -49,6 +51,7 @@ type Option interface{ apply(*options) }
 type options struct {
 	transport http.RoundTripper
 	log       *slog.Logger
+	listeners []Listener
 }
 
 type optionFunc func(*options)
@@ -74,10 +77,14 @@ func NewClient(cfg ClientConfig, opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		opt.apply(&o)
 	}
+	log := o.log.With("logger", "eureka.client")
 	c := &Client{
 		cluster: newCluster(cfg.servers()), http: o.transport, renewals: o.transport, gzip: cfg.GZip,
-		limit: int64(cfg.MaxResponse), timeout: cfg.ConnectTimeout + 2*cfg.ReadTimeout, outage: outage{log: o.log.With("logger", "eureka.client")},
+		limit: int64(cfg.MaxResponse), timeout: cfg.ConnectTimeout + 2*cfg.ReadTimeout,
+		outage: outage{log: log}, events: &events{listeners: o.listeners, log: log},
 	}
+	// An eighth of the interval for each but the last, so that with two servers a look is answered within a quarter.
+	c.patience = max(cfg.FetchInterval/8, 500*time.Millisecond)
 	if o.transport == nil {
 		c.http, c.renewals = newTransport(cfg), newTransport(cfg)
 	}
@@ -169,8 +176,10 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 	if deadline, ok := ctx.Deadline(); ok && left > 0 {
 		timeout = min(timeout, time.Until(deadline)/2)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	ctx, end := context.WithTimeout(ctx, timeout)
+	defer end()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	target := s.base + r.path
 	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
 	if err != nil {
@@ -192,8 +201,16 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 	if r.write {
 		rt = c.renewals
 	}
+	late := time.AfterFunc(c.patience, func() { cancel(errLate) })
+	if r.write || left == 0 {
+		late.Stop()
+	}
 	response, err := rt.RoundTrip(req)
+	late.Stop() // a large registry may take longer than its headers
 	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errLate) {
+			err = cause
+		}
 		return answer{}, &answerError{method: r.method, url: target, err: err}
 	}
 	defer response.Body.Close()
@@ -211,6 +228,9 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 	}
 	return a, nil
 }
+
+// errLate is why a server is left for the next.
+var errLate = errors.New("no answer in time, and another server is left")
 
 // write is an operation whose answer has no content that matters.
 func (c *Client) write(ctx context.Context, r request) error {

@@ -26,10 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // estate is one registry behind several server names, without sockets, so that it works in a bubble of test time.
 type estate struct {
-	registry *registry.Registry
-	handler  http.Handler
-	began    time.Time
-	logger   *slog.Logger // of clients
+	registry  *registry.Registry
+	handler   http.Handler
+	began     time.Time
+	logger    *slog.Logger // of clients
+	listeners []eureka.Listener
 
 	mu    sync.Mutex
 	seen  []string // "12s host METHOD path"
@@ -105,7 +106,7 @@ func (e *estate) client(t *testing.T, hosts ...string) *eureka.Client {
 		}
 		cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(strings.Join(urls, ","))}
 	}
-	client, err := eureka.NewClient(cfg, eureka.WithTransport(e), eureka.WithLogger(e.logger))
+	client, err := eureka.NewClient(cfg, eureka.WithTransport(e), eureka.WithLogger(e.logger), eureka.WithListeners(e.listeners...))
 	require.NoError(t, err)
 	return client
 }

@@ -16,7 +16,8 @@ type work struct {
 	ready       bool             // readiness has accepted; what it says later does not move the status, as in Spring
 	written     bool             // a registration was sent, whether or not it was answered
 	interrupted bool             // a write was given up that the server may still carry out
-	shown       discovery.Status // as last registered
+	shown       discovery.Status // as the registry last took it; Unknown before that
+	overridden  discovery.Status // by an override of the program's own; Unknown: none
 	dirty       int64            // lastDirtyTimestamp, which only grows
 	pause       time.Duration    // before the next try while no server answers
 	due         time.Time        // of the next heartbeat or try
@@ -46,7 +47,7 @@ func (r *Registrar) Run(ctx context.Context) error {
 			}
 		}
 		if r.work.active {
-			r.keep(ctx)
+			_ = r.keep(ctx, false) // it has planned the next try
 			timer.Reset(max(0, time.Until(r.work.due)))
 		}
 		select {
@@ -72,67 +73,139 @@ func (r *Registrar) begin(address discovery.Address) {
 	r.work.active = instance != nil
 }
 
-// keep writes what is due: a registration, when the status changed or the registry does not list us, else a heartbeat.
-func (r *Registrar) keep(ctx context.Context) {
-	w := &r.work
-	status := r.status()
-	switch {
-	case !r.Registered() && !time.Now().Before(w.due), r.Registered() && status != w.shown:
-		r.register(ctx, status)
-	case r.Registered() && !time.Now().Before(w.due):
-		r.renew(ctx, status)
+// agree writes at once what the registry does not say yet.
+func (r *Registrar) agree(ctx context.Context) error {
+	if !r.work.active {
+		return nil
 	}
+	return r.keep(ctx, true)
+}
+
+// keep writes what is due until the registry says what it should: a registration, an override, else a heartbeat. atOnce
+// does not wait for the time that is planned for the next try.
+func (r *Registrar) keep(ctx context.Context, atOnce bool) error {
+	w := &r.work
+	for range 4 { // a heartbeat, a registration and an override; more would be a server that forgets at once
+		status, own := r.status()
+		due := !time.Now().Before(w.due)
+		var err error
+		switch {
+		case (w.pause > 0 || !r.Registered()) && !due && !atOnce:
+			return nil // a try is planned
+		case !r.Registered():
+			if own != nil && *own != discovery.Up {
+				status = discovery.Starting // or the server would take the override for nothing new, and keep none
+			}
+			err = r.register(ctx, status)
+		case own != nil && *own != w.overridden:
+			err = r.override(ctx, *own)
+		case own == nil && w.overridden != discovery.Unknown:
+			err = r.removeOverride(ctx, status)
+		case status != w.shown:
+			err = r.register(ctx, status)
+		case due:
+			err = r.renew(ctx, status)
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		atOnce = false
+	}
+	return nil
 }
 
 // status is the program's own choice, else STARTING until it is ready for the first time, else
 // eureka.instance.initial-status.
-func (r *Registrar) status() discovery.Status {
+func (r *Registrar) status() (status discovery.Status, own *discovery.Status) {
 	r.mu.Lock()
-	own := r.own
+	own = r.own
 	r.mu.Unlock()
 	r.work.ready = r.work.ready || r.readiness == nil || r.readiness.Accepting()
 	switch {
 	case own != nil:
-		return *own
+		return *own, own
 	case !r.work.ready:
-		return discovery.Starting
+		return discovery.Starting, nil
 	}
-	return r.cfg.InitialStatus
+	return r.cfg.InitialStatus, nil
 }
 
-func (r *Registrar) renew(ctx context.Context, status discovery.Status) {
+func (r *Registrar) renew(ctx context.Context, status discovery.Status) error {
 	i := r.current()
 	err := r.write(ctx, func(ctx context.Context) error { return r.client.Renew(ctx, i.App, i.ID(), status, i.LastDirty) })
-	switch {
-	case err == nil:
-		r.succeeded(ctx, nil)
-	case errors.Is(err, ErrUnknownInstance):
-		r.log.InfoContext(ctx, "the registry has forgotten this instance; registering again", "app", i.App, "id", i.ID())
-		r.setListed(false)
-		r.register(ctx, status)
-	default:
-		r.failed(ctx, err)
-	}
+	return r.wrote(ctx, StatusUpdate, err, nil)
+}
+
+// override makes a server show a status whatever is registered. Registering alone could not: a server keeps UP against
+// OUT_OF_SERVICE and the other way round (Netflix: LeaseExistsRule).
+func (r *Registrar) override(ctx context.Context, status discovery.Status) error {
+	i := r.current()
+	err := r.write(ctx, func(ctx context.Context) error {
+		return r.client.Override(ctx, i.App, i.ID(), status, i.LastDirty)
+	})
+	return r.wrote(ctx, StatusUpdate, err, func() {
+		r.work.overridden = status
+		r.shows(ctx, status)
+	})
+}
+
+// removeOverride ends it, and leaves it to the registration that follows to say what the instance now is.
+func (r *Registrar) removeOverride(ctx context.Context, interim discovery.Status) error {
+	i := r.current()
+	err := r.write(ctx, func(ctx context.Context) error {
+		return r.client.RemoveOverride(ctx, i.App, i.ID(), interim, i.LastDirty)
+	})
+	return r.wrote(ctx, StatusUpdate, err, func() { r.work.overridden = discovery.Unknown })
 }
 
 // register writes the whole instance with a status, as a newer version.
-func (r *Registrar) register(ctx context.Context, status discovery.Status) {
+func (r *Registrar) register(ctx context.Context, status discovery.Status) error {
 	i := r.renewed(status)
-	listed := r.Registered()
 	err := r.write(ctx, func(ctx context.Context) error { return r.client.Register(ctx, i) })
-	if err != nil {
-		r.failed(ctx, err)
+	return r.wrote(ctx, Registration, err, func() {
+		if listed := r.Registered(); !listed {
+			r.setListed(true)
+			r.log.InfoContext(ctx, "instance registered", "app", i.App, "id", i.ID(), "status", status.String())
+			r.client.events.changed(r.work.shown, status)
+			r.work.shown = status
+		}
+		r.shows(ctx, status)
+	})
+}
+
+// shows notes what the registry shows from now on.
+func (r *Registrar) shows(ctx context.Context, status discovery.Status) {
+	if status == r.work.shown {
 		return
 	}
+	i := r.current()
+	r.log.InfoContext(ctx, "instance changed its status", "app", i.App, "id", i.ID(), "status", status.String())
+	r.client.events.changed(r.work.shown, status)
 	r.work.shown = status
-	r.setListed(true)
-	r.succeeded(ctx, func() {
-		if !listed {
-			r.log.InfoContext(ctx, "instance registered", "app", i.App, "id", i.ID(), "status", status.String())
-		} else {
-			r.log.InfoContext(ctx, "instance changed its status", "app", i.App, "id", i.ID(), "status", status.String())
+}
+
+// wrote takes in how a write went. That a server does not know the instance is no failure: it is registered again.
+func (r *Registrar) wrote(ctx context.Context, op Operation, err error, then func()) error {
+	switch {
+	case err == nil:
+		r.client.outage.over(ctx, "registration")
+		if then != nil {
+			then()
 		}
-	})
+		r.work.pause = 0
+		r.work.due = time.Now().Add(jitter(r.cfg.RenewInterval))
+		return nil
+	case op != Registration && errors.Is(err, ErrUnknownInstance):
+		i := r.current()
+		r.log.InfoContext(ctx, "the registry has forgotten this instance; registering again", "app", i.App, "id", i.ID())
+		r.setListed(false)
+		r.work.overridden, r.work.due = discovery.Unknown, time.Now()
+		return nil
+	}
+	r.failed(ctx, op, err)
+	return err
 }
 
 // renewed makes the instance one with this status and a newer time. A server takes the newer of two versions.
@@ -188,24 +261,15 @@ func (r *Registrar) deadline() time.Duration {
 	return min(max(r.cfg.RenewInterval/4, time.Second), 5*time.Second)
 }
 
-func (r *Registrar) succeeded(ctx context.Context, say func()) {
-	w := &r.work
-	r.client.outage.over(ctx, "registration")
-	if say != nil {
-		say()
-	}
-	w.pause = 0
-	w.due = time.Now().Add(jitter(r.cfg.RenewInterval))
-}
-
 // failed plans the next try: soon at first, at most an interval or a third of the lease later, so that a server that is
 // back has the instance within one interval.
-func (r *Registrar) failed(ctx context.Context, err error) {
+func (r *Registrar) failed(ctx context.Context, op Operation, err error) {
 	w := &r.work
-	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) {
 		return
 	}
 	r.client.outage.met(ctx, "registration", err)
+	r.client.events.failed(op, err)
 	longest := min(r.cfg.RenewInterval, r.cfg.LeaseDuration/3) * 8 / 10
 	w.pause = min(max(2*w.pause, 500*time.Millisecond), longest)
 	w.due = time.Now().Add(jitter(w.pause))
@@ -223,11 +287,14 @@ func (r *Registrar) down(ctx context.Context) error {
 	}
 	i := r.renewed(discovery.Down)
 	err := r.client.Register(ctx, i)
-	if err == nil {
-		w.shown = discovery.Down
-		r.log.InfoContext(ctx, "instance is leaving", "app", i.App, "id", i.ID(), "status", discovery.Down.String())
+	if err != nil {
+		r.client.events.failed(StatusUpdate, err)
+		return err
 	}
-	return err
+	r.log.InfoContext(ctx, "instance is leaving", "app", i.App, "id", i.ID(), "status", discovery.Down.String())
+	r.client.events.changed(w.shown, discovery.Down)
+	w.shown = discovery.Down
+	return nil
 }
 
 // leave is Remove.

@@ -31,7 +31,7 @@ type Registrar struct {
 	wake     chan struct{}
 	cancel   context.CancelFunc // of the write in flight
 	instance *Instance          // as last written or about to be; replaced, never changed
-	own      *discovery.Status  // set by the program; nil follows readiness
+	own      *discovery.Status  // chosen by the program; nil follows readiness
 	listed   bool               // the registry has said so
 	ever     bool               // it ever has
 	known    chan struct{}      // closed when instance is there
@@ -73,6 +73,7 @@ func NewRegistrar(client *Client, cfg InstanceConfig, build func(discovery.Addre
 		client: client, cfg: cfg, remove: true, build: build, log: slog.New(slog.DiscardHandler),
 		wake: make(chan struct{}, 1), known: make(chan struct{}), over: make(chan struct{}), first: make(chan struct{}),
 	}
+	r.work.shown, r.work.overridden = discovery.Unknown, discovery.Unknown
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -106,19 +107,28 @@ func (r *Registrar) Drain() time.Duration {
 // left alone: a successor owns it. Nothing is written afterwards.
 func (r *Registrar) Remove(ctx context.Context) error { return r.step(ctx, r.leave) }
 
-// SetStatus makes the instance show a status of the program's choice until [Registrar.ClearStatus]. It survives every
-// registration. An instance that shows UP can only become OUT_OF_SERVICE through DOWN or STARTING, by Eureka's own rules; use
-// [Client.Override] to take one out of traffic.
-func (r *Registrar) SetStatus(status discovery.Status) { r.setOwn(&status) }
+// SetStatus makes the instance show a status of the program's choice, by an override of its own, until [Registrar.ClearStatus]. It survives
+// every registration, and Down. An error says that no server has taken it yet; it is kept all the same and tried
+// again. [discovery.Unknown] is no choice.
+func (r *Registrar) SetStatus(ctx context.Context, status discovery.Status) error {
+	if status >= discovery.Unknown {
+		return errors.New("eureka: the status UNKNOWN cannot be set; ClearStatus ends an override")
+	}
+	return r.choose(ctx, &status)
+}
 
-// ClearStatus lets the status follow readiness again.
-func (r *Registrar) ClearStatus() { r.setOwn(nil) }
+// ClearStatus ends what [Registrar.SetStatus] began: the status follows readiness again. Errors are as there.
+func (r *Registrar) ClearStatus(ctx context.Context) error { return r.choose(ctx, nil) }
 
-func (r *Registrar) setOwn(status *discovery.Status) {
+func (r *Registrar) choose(ctx context.Context, status *discovery.Status) error {
 	r.mu.Lock()
 	r.own = status
+	up := r.upAsked
 	r.mu.Unlock()
-	r.enqueue(command{do: func(context.Context) error { return nil }})
+	if !up {
+		return nil // it is registered with this status
+	}
+	return r.ask(ctx, r.agree, false)
 }
 
 // InstanceID returns the id of the instance. Before Up it is empty; after Up it waits until the own address is known.
@@ -164,8 +174,13 @@ func (r *Registrar) Registered() bool { r.mu.Lock(); defer r.mu.Unlock(); return
 
 // step asks Run for a step and waits. A write in flight is interrupted, so nothing waits behind a hung heartbeat.
 func (r *Registrar) step(ctx context.Context, do func(context.Context) error) error {
+	return r.ask(ctx, do, true)
+}
+
+// ask has Run do something and waits for it.
+func (r *Registrar) ask(ctx context.Context, do func(context.Context) error, stop bool) error {
 	done := make(chan error, 1)
-	r.enqueue(command{do: do, ctx: ctx, done: done, stop: true})
+	r.enqueue(command{do: do, ctx: ctx, done: done, stop: stop})
 	select {
 	case err := <-done:
 		return err

@@ -54,7 +54,7 @@ func TestRegistrarWritesNothingAfterItWasRemoved(t *testing.T) {
 		e.forget()
 		ready.Refuse()
 		ready.Accept()
-		r.SetStatus(discovery.Up)
+		require.NoError(t, r.SetStatus(t.Context(), discovery.Up))
 		r.Up(here)
 		time.Sleep(10 * time.Minute)
 		require.Empty(t, e.requests())
@@ -129,19 +129,6 @@ func TestRegistrarIsBackWithinOneIntervalOfTheServersReturn(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestRegistrarKeepsTheStatusThatTheProgramSet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := newEstate()
-		r := registering(t, e)
-		r.SetStatus(discovery.OutOfService)
-		r.Up(here)
-		synctest.Wait()
-		e.registry.Clear()
-		time.Sleep(31 * time.Second)
-		require.Equal(t, discovery.OutOfService, e.registry.Instance("ORDERS", "me").Status)
-	})
 }
 
 func TestRegistrarSaysNothingWhenItWasNeverUp(t *testing.T) {
@@ -243,8 +230,8 @@ func TestDirtyTimestampsOnlyGrow(t *testing.T) {
 		synctest.Wait()
 		last := r.Instance().LastDirty
 		for _, status := range []discovery.Status{discovery.Starting, discovery.Up, discovery.Down} { // within one millisecond
-			r.SetStatus(status)
-			synctest.Wait()
+			e.registry.Clear()
+			require.NoError(t, r.SetStatus(t.Context(), status))
 			require.Greater(t, r.Instance().LastDirty, last)
 			last = r.Instance().LastDirty
 		}

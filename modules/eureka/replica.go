@@ -224,6 +224,7 @@ func (r *Replica) look(ctx context.Context) error {
 	}
 	if err != nil {
 		r.client.outage.met(ctx, "registry", err)
+		r.client.events.failed(Fetch, err)
 		return err
 	}
 	r.now.Store(next)
