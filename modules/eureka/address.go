@@ -22,7 +22,7 @@ type InetConfig struct {
 	DefaultIPAddress  string        `config:"default-ip-address"`             // when nothing is found; default 127.0.0.1
 	Timeout           time.Duration `config:"timeout-seconds,unit=s"`         // of looking up one's own name; default 1s
 	IgnoredInterfaces []string      `config:"ignored-interfaces"`             // regular expressions of whole names, such as docker0; default none
-	PreferredNetworks []string      `config:"preferred-networks"`             // regular expressions or beginnings of addresses, such as 10.0; default any
+	PreferredNetworks []string      `config:"preferred-networks"`             // regular expressions or beginnings of addresses, such as 10.0; ours: networks, such as 10.0.0.0/16; default any
 	SiteLocalOnly     bool          `config:"use-only-site-local-interfaces"` // private IPv4 addresses only; default false
 }
 
@@ -208,8 +208,12 @@ func (f Finder) prefers(address netip.Addr) bool {
 		return address.IsPrivate()
 	}
 	text := address.String()
+	within := func(e string) bool {
+		network, err := netip.ParsePrefix(e)
+		return err == nil && network.Contains(address)
+	}
 	return len(f.Config.PreferredNetworks) == 0 || slices.ContainsFunc(f.Config.PreferredNetworks, func(e string) bool {
-		return strings.HasPrefix(text, e) || fullMatch(e, text)
+		return strings.HasPrefix(text, e) || within(e) || fullMatch(e, text)
 	})
 }
 

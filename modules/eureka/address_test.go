@@ -47,6 +47,10 @@ func TestTheOwnAddressIsFoundInOrder(t *testing.T) {
 			eureka.Finder{Config: eureka.InetConfig{PreferredNetworks: []string{"10.0"}}, Server: "http://eureka:8761/eureka/", Machine: machine},
 			eureka.Host{Name: "web-1.example", IP: "10.0.0.7", Reason: "interface eth1, left by spring.cloud.inetutils"},
 		},
+		"preferred network as a prefix": {
+			eureka.Finder{Config: eureka.InetConfig{PreferredNetworks: []string{"10.0.0.0/24"}}, Server: "http://eureka:8761/eureka/", Machine: machine},
+			eureka.Host{Name: "web-1.example", IP: "10.0.0.7", Reason: "interface eth1, left by spring.cloud.inetutils"},
+		},
 		"ignored interface": {
 			eureka.Finder{Config: eureka.InetConfig{IgnoredInterfaces: []string{"docker.*"}}, Server: "http://eureka:8761/eureka/", Machine: machine},
 			eureka.Host{Name: "web-1.example", IP: "10.0.0.7", Reason: "interface eth1, left by spring.cloud.inetutils"},

@@ -126,8 +126,9 @@ type InstanceConfig struct {
 	HomePage          string            `config:"home-page-url"`                               // default made of address and path
 	Metadata          map[string]string `config:"metadata-map"`                                // default none, beside management.port
 	DataCenter        DataCenterConfig  `config:"data-center-info"`
-	ASGName           string            `config:"a-s-g-name"`   // default none
-	DrainPeriod       time.Duration     `config:"drain-period"` // ours: how long callers may still come after DOWN; default 5s
+	ASGName           string            `config:"a-s-g-name"`         // default none
+	DrainPeriod       time.Duration     `config:"drain-period"`       // ours: how long callers may still come after DOWN; default 5s
+	ReadyWhenVisible  bool              `config:"ready-when-visible"` // ours: the readiness endpoint refuses until the own entry was seen UP and one fetch interval more has passed; default false
 }
 
 // DataCenterConfig is "eureka.instance.data-center-info".

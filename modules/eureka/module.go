@@ -27,18 +27,54 @@ func Module(c *config.Config) fx.Option {
 	c.Compute("spring.cloud.client.hostname", func() (string, error) { h, err := self(); return h.Name, err })
 	c.Compute("spring.cloud.client.ip-address", func() (string, error) { h, err := self(); return h.IP, err })
 	parts := []fx.Option{fx.Provide(newClientConfig, newClient)}
-	if c.Enabled("eureka.replica", "eureka.client.fetch-registry", true) {
+	fetches := c.Enabled("eureka.replica", "eureka.client.fetch-registry", true)
+	if fetches {
 		parts = append(parts, fx.Provide(newReplicaFor, discovery.AsResolver(func(r *Replica) *Replica { return r })))
 	}
-	registers, _ := switchedOn(c, "spring.cloud.service-registry.auto-registration.enabled")
+	registers, _ := switchedOn(c, autoRegistration)
 	if !registers {
-		c.Decided("eureka.registrar", false, "spring.cloud.service-registry.auto-registration.enabled = false")
-	} else if c.Enabled("eureka.registrar", "eureka.client.register-with-eureka", true) {
+		c.Decided("eureka.registrar", false, autoRegistration+" = false")
+	} else {
+		registers = c.Enabled("eureka.registrar", "eureka.client.register-with-eureka", true)
+	}
+	if registers {
 		host := func() Host { h, _ := self(); return h }
 		parts = append(parts, fx.Supply(hostFinder(host)), fx.Provide(newInstanceConfig, newRegistrarFor,
 			discovery.AsRegistration(func(r *Registrar) *Registrar { return r })))
 	}
+	if own, err := newInstanceConfig(c); err == nil && own.ReadyWhenVisible {
+		switch {
+		case !fetches:
+			return fx.Error(&visibleError{"eureka.client.fetch-registry"})
+		case !registers:
+			return fx.Error(&visibleError{offKey(c)})
+		}
+		parts = append(parts, fx.Invoke(watchVisibility))
+	}
 	return fx.Module("eureka", parts...)
+}
+
+const autoRegistration = "spring.cloud.service-registry.auto-registration.enabled"
+
+// offKey returns the key that switched the registration off.
+func offKey(c *config.Config) string {
+	if on, _ := switchedOn(c, autoRegistration); !on {
+		return autoRegistration
+	}
+	return "eureka.client.register-with-eureka"
+}
+
+// AsListener marks a constructor of a [Listener].
+func AsListener(constructor any) any {
+	return fx.Annotate(constructor, fx.ResultTags(`group:"eureka.listeners"`))
+}
+
+// Customizer changes what is registered, before it first is: metadata that only the running program knows, say.
+type Customizer func(*Instance)
+
+// AsCustomizer marks a constructor of a [Customizer].
+func AsCustomizer(constructor any) any {
+	return fx.Annotate(constructor, fx.ResultTags(`group:"eureka.customizers"`))
 }
 
 // hostFinder returns the own host, found when first asked for.
@@ -85,13 +121,14 @@ func findSelf(c *config.Config) (Host, error) {
 type clientParams struct {
 	fx.In
 
-	Config ClientConfig
-	Log    *slog.Logger
-	Hooks  fx.Lifecycle
+	Config    ClientConfig
+	Listeners []Listener `group:"eureka.listeners"`
+	Log       *slog.Logger
+	Hooks     fx.Lifecycle
 }
 
 func newClient(p clientParams) (*Client, error) {
-	client, err := NewClient(p.Config, WithLogger(p.Log))
+	client, err := NewClient(p.Config, WithLogger(p.Log), WithListeners(p.Listeners...))
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +171,7 @@ type registrarParams struct {
 	Host         hostFinder
 	Settings     *config.Config
 	Availability *health.Availability
+	Customizers  []Customizer `group:"eureka.customizers"`
 	Log          *slog.Logger
 	Hooks        fx.Lifecycle
 }
@@ -152,6 +190,9 @@ func newRegistrarFor(p registrarParams) (*Registrar, error) {
 		}
 		host := p.Host()
 		i := p.Config.instance(identity, host, bound)
+		for _, customize := range p.Customizers {
+			customize(i)
+		}
 		if host.Weak {
 			log.Warn("only this machine can call this instance: no address but loopback was found; set eureka.instance.ip-address", "host", i.HostName, "ip", i.IPAddr)
 		} else {
@@ -166,6 +207,23 @@ func newRegistrarFor(p registrarParams) (*Registrar, error) {
 	r := NewRegistrar(p.Client, p.Config, build, opts...)
 	lifecycle.Run(p.Hooks, p.Log, "eureka registrar", r.Run)
 	return r, nil
+}
+
+type visibilityParams struct {
+	fx.In
+
+	Registrar    *Registrar
+	Replica      *Replica
+	Config       ClientConfig
+	Availability *health.Availability
+	Log          *slog.Logger
+	Hooks        fx.Lifecycle
+}
+
+// watchVisibility holds readiness back from the start on.
+func watchVisibility(p visibilityParams) {
+	v := &visibility{p.Registrar, p.Replica, p.Config.FetchInterval, p.Availability.Hold(), p.Log.With("logger", "eureka.registrar")}
+	lifecycle.Run(p.Hooks, p.Log, "eureka visibility", v.Run)
 }
 
 // identityOf reads what other modules' settings say about the paths of this program.

@@ -155,6 +155,16 @@ func (r *Registrar) Instance() *Instance {
 	return r.instance
 }
 
+// declined reports whether it was decided, at Up, that nothing is registered.
+func (r *Registrar) declined() bool {
+	select {
+	case <-r.known:
+		return r.current() == nil
+	default:
+		return false
+	}
+}
+
 // Await returns when the registry has listed the instance for the first time, or with ctx.
 func (r *Registrar) Await(ctx context.Context) error {
 	select {

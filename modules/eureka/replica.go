@@ -94,9 +94,7 @@ func (r *Replica) Peek(service string) *discovery.Set {
 // Await returns when the registry was fetched for the first time, or with ctx.
 func (r *Replica) Await(ctx context.Context) error {
 	for {
-		r.mu.Lock()
-		looked := r.looked
-		r.mu.Unlock()
+		looked := r.nextLook()
 		if r.now.Load() != nil {
 			return nil
 		}
@@ -172,11 +170,16 @@ func (r *Replica) Age() (time.Duration, bool) {
 	return time.Since(s.taken), true
 }
 
+// nextLook returns a channel that is closed after the next look.
+func (r *Replica) nextLook() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.looked
+}
+
 // Refresh looks at the registry now and waits for the answer.
 func (r *Replica) Refresh(ctx context.Context) error {
-	r.mu.Lock()
-	looked := r.looked
-	r.mu.Unlock()
+	looked := r.nextLook()
 	select {
 	case r.wanted <- struct{}{}:
 	default:

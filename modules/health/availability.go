@@ -9,6 +9,7 @@ type Availability struct {
 	mu        sync.Mutex
 	live      bool
 	accepting bool
+	holds     int
 	changed   chan struct{}
 }
 
@@ -32,6 +33,20 @@ func (a *Availability) Accept() { a.set(func() { a.accepting = true }) }
 
 // Refuse makes it not ready (ReadinessState.REFUSING_TRAFFIC).
 func (a *Availability) Refuse() { a.set(func() { a.accepting = false }) }
+
+// Hold makes [Availability.Ready] refuse until release is called, whatever [Availability.Accepting] says: the program takes calls,
+// but whoever waits for its readiness is to go on waiting.
+func (a *Availability) Hold() (release func()) {
+	a.set(func() { a.holds++ })
+	return sync.OnceFunc(func() { a.set(func() { a.holds-- }) })
+}
+
+// Ready is what the readiness endpoint says: accepting, and not held.
+func (a *Availability) Ready() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.accepting && a.holds == 0
+}
 
 // Changed returns a channel that is closed at the next change. Ask for it before reading the state.
 func (a *Availability) Changed() <-chan struct{} {

@@ -53,7 +53,7 @@ func New(cfg Config, availability *Availability, indicators ...Indicator) (*Chec
 		return Result{Status: Down}
 	})
 	c.states[readinessState] = NewIndicator(readinessState, func(context.Context) Result {
-		if availability.Accepting() {
+		if availability.Ready() {
 			return Result{Status: Up}
 		}
 		return Result{Status: OutOfService}
