@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -22,7 +23,10 @@ import (
 type Agent struct {
 	app       *fx.App
 	rest      *invoker.Client
-	registrar *eureka.Registrar
+	client    *eureka.Client
+	registrar *eureka.Registrar // nil: only discovering
+	resolver  discovery.Resolver
+	replica   *eureka.Replica // nil: only registering
 	budget    time.Duration
 	once      sync.Once
 	closed    chan struct{}
@@ -50,6 +54,8 @@ func Register(ctx context.Context, cfg Config) (*Agent, error) { return start(ct
 func Discover(ctx context.Context, cfg Config) (*Agent, error) { return start(ctx, cfg, false, true) }
 
 func start(ctx context.Context, cfg Config, register, discover bool) (*Agent, error) {
+	wait, cancel := context.WithTimeout(ctx, firstAnswers)
+	defer cancel()
 	properties, err := cfg.properties(register, discover)
 	if err != nil {
 		return nil, err
@@ -65,11 +71,14 @@ func start(ctx context.Context, cfg Config, register, discover bool) (*Agent, er
 	var found struct {
 		fx.In
 		Rest      *invoker.Client
+		Client    *eureka.Client
+		Resolver  discovery.Resolver
 		Registrar *eureka.Registrar `optional:"true"`
 		Replica   *eureka.Replica   `optional:"true"`
 	}
 	app := fx.New(fx.NopLogger, fx.Supply(c, log), base(c), eureka.Module(c), loadbalancer.Module(c), invoker.Module(c),
-		fx.Populate(&found), discovery.Root())
+		fx.Provide(eureka.AsListener(cfg.listener), eureka.AsCustomizer(func() eureka.Customizer { return cfg.customize })),
+		cfg.transport(), fx.Populate(&found), discovery.Root())
 	if err := errors.Join(app.Err(), c.Err()); err != nil {
 		return nil, fmt.Errorf("starter: %w", err)
 	}
@@ -77,8 +86,12 @@ func start(ctx context.Context, cfg Config, register, discover bool) (*Agent, er
 		return nil, fmt.Errorf("starter: %w", err)
 	}
 	a := &Agent{
-		app: app, rest: found.Rest, registrar: found.Registrar, closed: make(chan struct{}),
+		app: app, rest: found.Rest, client: found.Client, registrar: found.Registrar, resolver: found.Resolver, replica: found.Replica,
+		closed: make(chan struct{}),
 		budget: discovery.DownTimeout + cfg.DrainPeriod + discovery.RemoveTimeout + 5*time.Second,
+	}
+	if cfg.Strict {
+		a.rest = a.rest.With(invoker.Strict())
 	}
 	go func() {
 		select {
@@ -87,8 +100,6 @@ func start(ctx context.Context, cfg Config, register, discover bool) (*Agent, er
 		case <-a.closed:
 		}
 	}()
-	wait, cancel := context.WithTimeout(ctx, firstAnswers)
-	defer cancel()
 	if found.Registrar != nil {
 		_ = found.Registrar.Await(wait) // Eureka may be away: the agent keeps trying
 	}
@@ -128,6 +139,47 @@ func (a *Agent) InstanceID() string {
 	return a.registrar.InstanceID()
 }
 
+// Registered reports whether the registry listed this program when last heard of.
+func (a *Agent) Registered() bool { return a.registrar != nil && a.registrar.Registered() }
+
+// SetStatus makes the registry show a status of the program's choice, OUT_OF_SERVICE say, until [Agent.ClearStatus]: see
+// [eureka.Registrar.SetStatus].
+func (a *Agent) SetStatus(ctx context.Context, status discovery.Status) error {
+	if a.registrar == nil {
+		return errNotRegistering
+	}
+	return a.registrar.SetStatus(ctx, status)
+}
+
+// ClearStatus ends what [Agent.SetStatus] began.
+func (a *Agent) ClearStatus(ctx context.Context) error {
+	if a.registrar == nil {
+		return errNotRegistering
+	}
+	return a.registrar.ClearStatus(ctx)
+}
+
+var errNotRegistering = errors.New("starter: this agent only discovers; start it with Init or Register")
+
+// Instances returns the nodes of a service as last fetched, whatever their status; names ignore case.
+func (a *Agent) Instances(ctx context.Context, service string) (*discovery.Set, error) {
+	return a.resolver.Instances(ctx, service)
+}
+
+// Services returns the names that are known, sorted.
+func (a *Agent) Services() []string { return a.resolver.Services() }
+
+// Refresh looks at the registry now, instead of with the next interval, and waits for the answer.
+func (a *Agent) Refresh(ctx context.Context) error {
+	if a.replica == nil {
+		return errors.New("starter: this agent only registers; start it with Init or Discover")
+	}
+	return a.replica.Refresh(ctx)
+}
+
+// REST returns the operations of the Eureka servers themselves: register, renew, cancel, override, read by application, instance, VIP.
+func (a *Agent) REST() *eureka.Client { return a.client }
+
 // Client returns what calls by name, for everything that [invoker] offers.
 func (a *Agent) Client() *invoker.Client { return a.rest }
 
@@ -136,12 +188,17 @@ func (a *Agent) DoService(ctx context.Context, service, path string, options ...
 	return invoker.DoService[string](ctx, a.rest, service, path, options...)
 }
 
+// DoServiceResponse is [Agent.DoService] with the response itself: see [invoker.DoServiceResponse].
+func (a *Agent) DoServiceResponse(ctx context.Context, service, path string, options ...invoker.Option) (*http.Response, error) {
+	return invoker.DoServiceResponse(ctx, a.rest, service, path, options...)
+}
+
 // DoServiceJSON is [Agent.DoService] for a JSON body.
 func DoServiceJSON[T any](ctx context.Context, a *Agent, service, path string, options ...invoker.Option) (T, error) {
 	return invoker.DoService[T](ctx, a.rest, service, path, options...)
 }
 
 // WalkNodes tries fn on every node of a service until one call succeeds: see [invoker.WalkNodes].
-func WalkNodes[T any](ctx context.Context, a *Agent, service, path string, fn func(ctx context.Context, url string) (T, error)) (T, error) {
-	return invoker.WalkNodes(ctx, a.rest, service, path, fn)
+func WalkNodes[T any](ctx context.Context, a *Agent, service, path string, fn func(ctx context.Context, url string) (T, error), options ...invoker.Option) (T, error) {
+	return invoker.WalkNodes(ctx, a.rest, service, path, fn, options...)
 }

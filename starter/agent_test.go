@@ -120,11 +120,30 @@ func TestServersAreCompletedAsThePythonClientDoes(t *testing.T) {
 
 func TestWhatIsWrongIsSaidByInit(t *testing.T) {
 	for name, cfg := range map[string]starter.Config{
-		"AppName": {}, "EurekaServer": {AppName: "a", EurekaServer: " , "}, "strategy": {AppName: "a", Strategy: "nearest"},
-		"lease": {AppName: "a", RenewalInterval: time.Minute, LeaseDuration: time.Minute},
+		"Config.AppName": {}, "Config.EurekaServer": {AppName: "a", EurekaServer: " , "}, "strategy \"nearest\"": {AppName: "a", Strategy: "nearest"},
+		"Config.LeaseDuration": {AppName: "a", RenewalInterval: time.Minute, LeaseDuration: time.Minute}, "Config.RenewalInterval": {AppName: "a", RenewalInterval: time.Millisecond},
+		"Config.InstanceHost": {AppName: "a", InstanceHost: "http://192.168.10.11"}, "Config.InstanceIP ": {AppName: "a", InstanceIP: "localhost"},
+		"Config.InstanceIPNetwork": {AppName: "a", InstanceIPNetwork: "10.0"}, "Config.InstancePort": {AppName: "a", InstancePort: 70000},
+		"Config.PortDisabled": {AppName: "a", PortDisabled: true}, "MyOwn or Netflix": {AppName: "a", DataCenter: "Amazon"},
+		"eureka-1:8761/eureka/": {AppName: "a", EurekaServer: "http://"},
 	} {
 		_, err := starter.Init(t.Context(), cfg)
 		require.ErrorContains(t, err, name)
+	}
+}
+
+func TestHostAndAddressFollowFromEachOther(t *testing.T) {
+	server := eurekatest.NewServer(t)
+	for _, one := range []struct{ host, ip, wantHost, wantIP string }{
+		{"localhost", "", "localhost", "127.0.0.1"},
+		{"192.0.2.7", "", "192.0.2.7", "192.0.2.7"},
+		{"", "192.0.2.7", "192.0.2.7", "192.0.2.7"},
+		{"web.invalid", "192.0.2.7", "web.invalid", "192.0.2.7"},
+	} {
+		a := agent(t, starter.Register, starter.Config{EurekaServer: server.URL, AppName: "orders", InstanceHost: one.host, InstanceIP: one.ip})
+		i := server.Only("orders")
+		require.Equal(t, []string{one.wantHost, one.wantIP, one.wantIP + ":orders:9090"}, []string{i.HostName, i.IPAddr, i.InstanceID})
+		require.NoError(t, a.Close(t.Context()))
 	}
 }
 

@@ -2,6 +2,7 @@ package eureka
 
 import (
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"go.uber.org/fx"
@@ -69,6 +70,11 @@ func AsListener(constructor any) any {
 	return fx.Annotate(constructor, fx.ResultTags(`group:"eureka.listeners"`))
 }
 
+// AsTransport marks a constructor of the [http.RoundTripper] that carries every request to Eureka: one that adds a token, say.
+func AsTransport(constructor any) any {
+	return fx.Annotate(constructor, fx.As(new(http.RoundTripper)), fx.ResultTags(`name:"eureka.transport"`))
+}
+
 // Customizer changes what is registered, before it first is: metadata that only the running program knows, say.
 type Customizer func(*Instance)
 
@@ -122,13 +128,14 @@ type clientParams struct {
 	fx.In
 
 	Config    ClientConfig
-	Listeners []Listener `group:"eureka.listeners"`
+	Listeners []Listener        `group:"eureka.listeners"`
+	Transport http.RoundTripper `name:"eureka.transport" optional:"true"`
 	Log       *slog.Logger
 	Hooks     fx.Lifecycle
 }
 
 func newClient(p clientParams) (*Client, error) {
-	client, err := NewClient(p.Config, WithLogger(p.Log), WithListeners(p.Listeners...))
+	client, err := NewClient(p.Config, WithLogger(p.Log), WithListeners(p.Listeners...), WithTransport(p.Transport))
 	if err != nil {
 		return nil, err
 	}

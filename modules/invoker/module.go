@@ -2,6 +2,7 @@ package invoker
 
 import (
 	"log/slog"
+	"net/http"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -45,8 +46,15 @@ type params struct {
 	Balancer   *loadbalancer.Balancer        `optional:"true"`
 	Tracers    trace.TracerProvider          `optional:"true"`
 	Propagator propagation.TextMapPropagator `optional:"true"`
+	Transport  http.RoundTripper             `name:"invoker.transport" optional:"true"`
 	Log        *slog.Logger
 	Hooks      fx.Lifecycle
+}
+
+// AsTransport marks a constructor of the [http.RoundTripper] that carries calls by name, one for each attempt, in place of the
+// client's own.
+func AsTransport(constructor any) any {
+	return fx.Annotate(constructor, fx.As(new(http.RoundTripper)), fx.ResultTags(`name:"invoker.transport"`))
 }
 
 func (p params) options() []ClientOption {
@@ -58,7 +66,7 @@ func (p params) options() []ClientOption {
 }
 
 func newClient(p params, off string) *Client {
-	c := New(p.Config, p.Balancer, append(p.options(), WithoutBalancer(off))...)
+	c := New(p.Config, p.Balancer, append(p.options(), WithoutBalancer(off), WithTransport(p.Transport))...)
 	p.Hooks.Append(fx.StopHook(c.CloseIdleConnections))
 	return c
 }
