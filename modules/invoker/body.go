@@ -156,10 +156,13 @@ func discard(response *http.Response) {
 		_ = body.Close()
 		return
 	}
-	go func() {
-		late := time.AfterFunc(discardTime, func() { _ = body.Close() })
-		defer late.Stop()
-		_, _ = io.CopyN(io.Discard, body, discardMost)
-		_ = body.Close()
-	}()
+	go drain(body)
+}
+
+// drain reads what is left of a body, within bounds, so that its connection serves the next call.
+func drain(body io.ReadCloser) {
+	late := time.AfterFunc(discardTime, func() { _ = body.Close() })
+	defer late.Stop()
+	_, _ = io.CopyN(io.Discard, body, discardMost)
+	_ = body.Close()
 }

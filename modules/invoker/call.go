@@ -29,7 +29,7 @@ type call struct {
 	tried    []string
 	attempts []Attempt
 	same     int  // further attempts at the instance tried last
-	stale    bool // one of them because of a connection that it had closed
+	stale    int  // of them because of connections that it had closed
 }
 
 func (c *call) run() (*http.Response, error) {
@@ -81,7 +81,7 @@ func (c *call) next(pick loadbalancer.Pick, failure error, want *loadbalancer.Re
 	if same {
 		return pick.Again(), true
 	}
-	c.same, c.stale = 0, false
+	c.same, c.stale = 0, 0
 	c.tried = append(c.tried, pick.Instance().ID)
 	want.Tried = c.tried
 	after, err := c.balancer.Pick(c.request.Context(), *want)

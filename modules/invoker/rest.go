@@ -58,7 +58,7 @@ func Delete(ctx context.Context, c Caller, template string, vars ...any) error {
 }
 
 // Exchange sends any method and returns a T with status and headers; body may be a [Request]. Variables are positional, or one
-// [Vars]. A 4xx or 5xx is a [*StatusError] beside the entity without a body, no answer a [*CallError], another body than T a
+// [Vars]. Up to ten redirects are followed. A 4xx or 5xx is a [*StatusError] beside the entity without a body, no answer a [*CallError], another body than T a
 // [*ConversionError].
 func Exchange[T any](ctx context.Context, c Caller, method, template string, body any, vars ...any) (Entity[T], error) {
 	var none Entity[T]
@@ -77,7 +77,7 @@ func exchange[T any](ctx context.Context, c Caller, method, target, route string
 		return entity, err
 	}
 	setDefault(request.Header, "Accept", accept[T]())
-	response, err := c.send(request, route, !isNothing[T]())
+	response, err := follow(c, request, route, !isNothing[T]())
 	if err != nil {
 		return entity, err
 	}
@@ -85,7 +85,7 @@ func exchange[T any](ctx context.Context, c Caller, method, target, route string
 	at := shown(request.URL)
 	limit := c.settings().limit
 	if isNothing[T]() && response.StatusCode < http.StatusBadRequest {
-		discard(response)
+		drain(response.Body)
 		return entity, nil
 	}
 	defer response.Body.Close()

@@ -19,12 +19,16 @@ func (c *call) failure(status int, s *loadbalancer.Service) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
+// mostStale bounds how many connections that an instance has closed one attempt may meet before the instance counts as failed:
+// a pool may hold many.
+const mostStale = 8
+
 // another decides what follows a failed attempt: the same instance again, another one, or nothing.
 func (c *call) another(pick loadbalancer.Pick, failure error) (same, other bool) {
 	retry := &pick.Settings().Retry
 	switch {
-	case !c.stale && c.outlived(failure) && c.repeatable(pick):
-		c.stale = true
+	case c.stale < mostStale && c.outlived(failure) && c.repeatable(pick):
+		c.stale++
 		return true, false
 	case retry.Enabled != nil && !*retry.Enabled:
 		return false, false

@@ -51,7 +51,7 @@ func DoServiceResponse(ctx context.Context, c *Client, service, path string, opt
 	if err != nil {
 		return nil, err
 	}
-	response, err := caller.send(request, "", false)
+	response, err := follow(caller, request, "", false)
 	if err != nil || response.StatusCode < http.StatusBadRequest {
 		return response, err
 	}

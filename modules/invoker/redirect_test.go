@@ -1,0 +1,73 @@
+package invoker_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/archimedes-go/archimedes/modules/invoker"
+)
+
+func TestRedirectsAreFollowedByName(t *testing.T) {
+	node := startNode(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/end" {
+			fmt.Fprintf(w, "%q %s", r.Header.Get("Authorization"), r.Header.Get("Content-Type"))
+			return
+		}
+		code, to := http.StatusFound, r.URL.Query().Get("to")
+		fmt.Sscan(r.URL.Query().Get("code"), &code)
+		if to = strings.ReplaceAll(to, "self", "http://"+r.Host+"/end"); to != "" {
+			w.Header().Set("Location", to)
+		}
+		w.WriteHeader(code)
+	})
+	c := rest(t, node.instance("a"))
+	ask := func(method, query string, body any) (string, error) {
+		with := invoker.Request{Header: http.Header{"Authorization": {"Bearer x"}}, Body: body}
+		answer, err := invoker.DoService[string](t.Context(), c, "stock", "/start?"+query, invoker.Method(method), invoker.Body(with))
+		reached := node.requests()
+		return reached[len(reached)-1] + " " + answer, err
+	}
+	for _, one := range []struct{ method, query, want string }{
+		{"GET", "to=/end", `GET /end "Bearer x" `},
+		{"GET", "to=self", `GET /end "Bearer x" `},
+		{"GET", "to=end&code=308", `GET /end "Bearer x" `},
+		{"GET", "to=http%3A%2F%2Fstock%2Fend", `GET /end "" `},
+		{"POST", "to=/end", `GET /end "Bearer x" `},
+		{"POST", "to=/end&code=303", `GET /end "Bearer x" `},
+		{"POST", "to=/end&code=307", `POST /end body "Bearer x" text/plain;charset=UTF-8`},
+		{"PUT", "to=/end&code=301", `PUT /end body "Bearer x" text/plain;charset=UTF-8`},
+		{"GET", "to=", "GET /start?to= "},
+	} {
+		var body any
+		if one.method != "GET" {
+			body = "body"
+		}
+		got, err := ask(one.method, one.query, body)
+		require.NoError(t, err, one)
+		require.Equal(t, one.want, got, one)
+	}
+	_, err := ask("GET", "to=/start%3Fto%3D%2Fstart", nil)
+	require.NoError(t, err, "a redirect to a redirect without a place to go is the answer")
+	_, err = ask("GET", "to=http%3A%2F%2Felsewhere.example%2F", nil)
+	require.ErrorContains(t, err, "invoker.Plain")
+}
+
+func TestRedirectsWithoutEndAreAnError(t *testing.T) {
+	hops := 0
+	looping := startNode(t, func(w http.ResponseWriter, _ *http.Request) {
+		hops++
+		w.Header().Set("Location", "/again")
+		w.WriteHeader(http.StatusFound)
+	})
+	_, err := invoker.DoService[string](t.Context(), rest(t, looping.instance("a")), "stock", "/")
+	var failed *invoker.CallError
+	require.True(t, errors.As(err, &failed))
+	require.ErrorContains(t, err, "more than 10 redirects")
+	require.Equal(t, 11, hops)
+	require.False(t, strings.Contains(err.Error(), "?"))
+}
