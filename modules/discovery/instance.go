@@ -148,6 +148,24 @@ func (s *Set) ByID(id string) *Instance {
 	return nil
 }
 
+// Up returns those that take calls.
+func (s *Set) Up() []*Instance { return s.where((*Instance).Up) }
+
+// InZone returns those that take calls in a zone, whose case does not matter.
+func (s *Set) InZone(zone string) []*Instance {
+	return s.where(func(i *Instance) bool { return i.Up() && strings.EqualFold(i.Zone, zone) })
+}
+
+func (s *Set) where(fits func(*Instance) bool) []*Instance {
+	var some []*Instance
+	for _, i := range s.All {
+		if fits(i) {
+			some = append(some, i)
+		}
+	}
+	return some
+}
+
 func firstText(texts ...string) string {
 	for _, text := range texts {
 		if text != "" {

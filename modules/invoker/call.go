@@ -28,8 +28,8 @@ type call struct {
 	to       *target
 	tried    []string
 	attempts []Attempt
-	same     int  // further attempts at the instance tried last
-	stale    int  // of them because of connections that it had closed
+	same     int // further attempts at the instance tried last
+	stale    int // of them because of connections that it had closed
 }
 
 func (c *call) run() (*http.Response, error) {

@@ -89,6 +89,27 @@ func TestOtherIsNeverTheOneUsedLast(t *testing.T) {
 	require.Equal(t, "i0", pick(t, balancer(t, stock(of(1)...), loadbalancer.Other), loadbalancer.Request{}), "there is no other")
 }
 
+func TestOtherIsNotTheOneThatAnsweredLastAlsoAfterAFailure(t *testing.T) {
+	b := balancer(t, stock(of(3)...), loadbalancer.Other)
+	last := ""
+	for range 200 {
+		var tried []string
+		for {
+			p, err := b.Pick(context.Background(), loadbalancer.Request{Service: "stock", Tried: tried})
+			require.NoError(t, err)
+			id := p.Instance().ID
+			p.Done(loadbalancer.Outcome{})
+			if id == "i0" { // dead
+				tried = append(tried, id)
+				continue
+			}
+			require.NotEqual(t, last, id)
+			last = id
+			break
+		}
+	}
+}
+
 // changing is a resolver whose set can be replaced.
 type changing struct{ set *discovery.Set }
 
