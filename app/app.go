@@ -65,7 +65,7 @@ type App struct {
 	fx     *fx.App
 	guard  *guard
 	ended  chan int // the exit code of the first component that asks for the end
-	budget time.Duration
+	phases phases
 }
 
 // New returns an application that has read nothing yet.
@@ -140,9 +140,6 @@ func (a *App) build() (err error) {
 	if err := a.cfg.Err(); err != nil { // what the bundle looked up could not be had
 		return err
 	}
-	if err := a.cfg.Err(); err != nil {
-		return err
-	}
 	a.logModules()
 	a.guard = &guard{}
 	a.fx = fx.New(
@@ -154,8 +151,8 @@ func (a *App) build() (err error) {
 		fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(a.ended) }),
 		bundle,
 		fx.Options(a.spec.Options...),
-		fx.Invoke(func(p phases) {
-			a.budget = p.budget(lifetime)
+		fx.Invoke(func(l listed) {
+			a.phases = phases{l.Registrations, lifetime}
 			a.warnOfGrace()
 		}),
 		web.Root(), // last: what it starts must come after everything of the user's
@@ -166,9 +163,9 @@ func (a *App) build() (err error) {
 
 // warnOfGrace tells an operator of Kubernetes that a stop may be killed before its phases are over.
 func (a *App) warnOfGrace() {
-	if _, kubernetes := a.cfg.Lookup("kubernetes.service.host"); kubernetes && a.budget > kubernetesGrace {
+	if _, kubernetes := a.cfg.Lookup("kubernetes.service.host"); kubernetes && a.phases.longest() > kubernetesGrace {
 		a.log.Warn("a stop may take longer than Kubernetes waits by default: set terminationGracePeriodSeconds of the pod above this",
-			"longest", a.budget, "default", kubernetesGrace)
+			"longest", a.phases.longest(), "default", kubernetesGrace)
 	}
 }
 
@@ -196,7 +193,7 @@ func (a *App) startLogging() error {
 // start runs the start hooks. fx itself gets a context that does not end: it would abandon the hook that runs and skip
 // the way back.
 func (a *App) start(ctx context.Context) error {
-	back, cancel := wayBack(ctx, a.budget)
+	back, cancel := wayBack(ctx, a.phases.budget())
 	defer cancel()
 	a.guard.starting(ctx, back)
 	done := make(chan error, 1)
@@ -213,7 +210,7 @@ func (a *App) start(ctx context.Context) error {
 			select {
 			case err := <-done:
 				return err
-			case <-time.After(a.budget):
+			case <-time.After(a.phases.budget()):
 			case <-lifecycle.Aborted(ctx):
 			}
 			return fmt.Errorf("the start was interrupted, and %s did not return", a.guard.running())
@@ -229,7 +226,7 @@ func (a *App) Stop(ctx context.Context) error {
 		return nil
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, a.budget)
+	ctx, cancel := context.WithTimeout(ctx, a.phases.budget())
 	defer cancel()
 	a.guard.stopping(ctx)
 	done := make(chan error, 1)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/archimedes-go/archimedes/app"
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
 // yaml is an application.yml that was compiled into the program.
@@ -244,6 +247,31 @@ func TestStopThatOutlivesItsContextIsLeftBehind(t *testing.T) {
 	require.ErrorContains(t, a.Stop(ctx), "the stop hook of app_test.TestStopThatOutlivesItsContextIsLeftBehind.func")
 	require.Contains(t, out.String(), "ERROR")
 	close(release)
+}
+
+// lingering is a registration whose callers take long to notice, once it is listed.
+type lingering struct{ listed bool }
+
+func (l *lingering) Up(discovery.Address)         { l.listed = true }
+func (l *lingering) Down(context.Context) error   { return nil }
+func (l *lingering) Remove(context.Context) error { return nil }
+func (l *lingering) Drain() time.Duration {
+	if !l.listed {
+		return 0
+	}
+	return 10 * time.Minute
+}
+
+func TestALongDrainIsNotCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := app.New(app.Spec{NoFiles: true, Stdout: &buffer{}, Options: []fx.Option{
+			fx.Provide(discovery.AsRegistration(func() *lingering { return &lingering{} })),
+		}})
+		require.NoError(t, a.Start(t.Context()))
+		began := time.Now()
+		require.NoError(t, a.Stop(t.Context()))
+		require.Equal(t, 10*time.Minute, time.Since(began))
+	})
 }
 
 func TestErrorOfAStopHookMakesTheExitCodeOne(t *testing.T) {

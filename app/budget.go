@@ -37,16 +37,28 @@ func (l lifetime) Validate() error {
 	return nil
 }
 
-// phases are the parts of the container that a stop takes time for.
+// phases are the parts of a program that a stop takes time for.
 type phases struct {
+	registrations discovery.Registrations
+	lifetime      lifetime
+}
+
+// listed is what a stop takes the program off.
+type listed struct {
 	fx.In
 
 	Registrations discovery.Registrations `group:"discovery.registrations"`
 }
 
-// budget returns how long a stop may take: the sum of its phases, since fx has one deadline for all hooks.
-func (p phases) budget(l lifetime) time.Duration {
-	return discovery.DownTimeout + p.Registrations.Drain() + l.Phase + discovery.RemoveTimeout + flushTime
+// budget returns how long a stop may take now: the sum of its phases, since fx has one deadline for all hooks. The drain is that
+// of registrations that were ever listed, so it is not known before.
+func (p phases) budget() time.Duration { return p.of(p.registrations.Drain()) }
+
+// longest returns how long any stop may take.
+func (p phases) longest() time.Duration { return p.of(p.registrations.LongestDrain()) }
+
+func (p phases) of(drain time.Duration) time.Duration {
+	return discovery.DownTimeout + drain + p.lifetime.Phase + discovery.RemoveTimeout + flushTime
 }
 
 // wayBack returns the context for stopping what a failed start had begun: nobody calls yet, so there is nothing to wait

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,13 @@ import (
 	"github.com/archimedes-go/archimedes/starter"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if program, ok := programs[os.Getenv(helperVariable)]; ok { // this test binary as a process of its own
+		program()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestEveryBundleWiresWithEveryCombinationOfSwitches(t *testing.T) {
 	switches := []string{

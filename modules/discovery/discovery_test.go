@@ -166,8 +166,18 @@ func (r *recorder) Remove(ctx context.Context) error {
 func TestLeavingGoesDownDrainsClosesAndRemoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{drain: 5 * time.Second, began: time.Now()}
-		discovery.Registrations{r}.Leave(t.Context(), slog.New(slog.DiscardHandler), func() { r.note("close") })
+		discovery.Registrations{r}.Leave(t.Context(), slog.New(slog.DiscardHandler), func(context.Context) { r.note("close") })
 		require.Equal(t, []string{"0s down", "5s close", "5s remove"}, r.steps)
+	})
+}
+
+func TestLeavingKeepsTimeForTheRemovalBeforeItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{drain: time.Hour, began: time.Now()}
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		discovery.Registrations{r}.Leave(ctx, slog.New(slog.DiscardHandler), func(ctx context.Context) { <-ctx.Done() })
+		require.Equal(t, []string{"0s down", "13s remove"}, r.steps)
 	})
 }
 
@@ -184,10 +194,10 @@ func TestLeavingInAHurrySkipsTheDrainOnly(t *testing.T) {
 func TestLeavingRemovesEvenWhenItsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{drain: time.Hour, began: time.Now(), fail: errors.New("away")}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), discovery.RemoveTimeout)
 		defer cancel()
 		discovery.Registrations{r}.Leave(ctx, slog.New(slog.DiscardHandler), nil)
-		require.Equal(t, []string{"0s down", "1s remove"}, r.steps)
+		require.Equal(t, []string{"0s down", "0s remove"}, r.steps)
 	})
 }
 

@@ -64,6 +64,17 @@ func (r Registrations) Drain() time.Duration {
 	return longest
 }
 
+// LongestDrain returns how long Drain may ask for at the most: what a registration's own method LongestDrain says, where it has one.
+func (r Registrations) LongestDrain() time.Duration {
+	longest := r.Drain()
+	for _, registration := range r {
+		if l, ok := registration.(interface{ LongestDrain() time.Duration }); ok {
+			longest = max(longest, l.LongestDrain())
+		}
+	}
+	return longest
+}
+
 // Remove takes the program off every list, for at most [RemoveTimeout]. Give it a ctx that is not over yet: an instance
 // that is gone must not stay listed because the stop took long.
 func (r Registrations) Remove(ctx context.Context) error {
@@ -88,8 +99,14 @@ const abortedRemove = 500 * time.Millisecond
 // Leave takes the steps of a stop in order: down, the drain, close, remove. Callers' replicas lag, so the program goes on
 // serving during the drain; close then stops the listeners and may be nil. Problems are logged: a registry that is away
 // must not keep a program from ending. A stop in haste skips the drain; an aborted one waits for nothing but, for half a
-// second, the removal.
-func (r Registrations) Leave(ctx context.Context, log *slog.Logger, close func()) {
+// second, the removal. The steps before the removal end early enough to leave it its time before the deadline of ctx.
+func (r Registrations) Leave(ctx context.Context, log *slog.Logger, close func(context.Context)) {
+	whole := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-RemoveTimeout))
+		defer cancel()
+	}
 	down, cancel := untilAborted(ctx, 0)
 	if err := r.Down(down); err != nil {
 		log.WarnContext(ctx, "callers could not be told that this instance leaves", "error", err)
@@ -103,9 +120,9 @@ func (r Registrations) Leave(ctx context.Context, log *slog.Logger, close func()
 		}
 	}
 	if close != nil {
-		close()
+		close(ctx)
 	}
-	remove, cancel := untilAborted(context.WithoutCancel(ctx), abortedRemove)
+	remove, cancel := untilAborted(context.WithoutCancel(whole), abortedRemove)
 	defer cancel()
 	if err := r.Remove(remove); err != nil {
 		log.WarnContext(ctx, "this instance stays listed until its lease ends", "error", err)

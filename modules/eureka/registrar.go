@@ -103,6 +103,9 @@ func (r *Registrar) Drain() time.Duration {
 	return r.cfg.DrainPeriod
 }
 
+// LongestDrain returns eureka.instance.drain-period.
+func (r *Registrar) LongestDrain() time.Duration { return r.cfg.DrainPeriod }
+
 // Remove cancels the lease, and makes sure that it is gone when no answer came. An entry of the same id at another address is
 // left alone: a successor owns it. Nothing is written afterwards.
 func (r *Registrar) Remove(ctx context.Context) error { return r.step(ctx, r.leave) }

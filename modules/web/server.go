@@ -166,10 +166,10 @@ func (s *Server) Stop(ctx context.Context) {
 		var haste *lifecycle.Haste
 		ctx, haste = lifecycle.WithHaste(ctx)
 		haste.Hurry()
-		s.registrations.Leave(ctx, s.log, func() { s.close(ctx, 0) })
+		s.registrations.Leave(ctx, s.log, func(ctx context.Context) { s.close(ctx, 0) })
 		return
 	}
-	s.registrations.Leave(ctx, s.log, func() { s.close(ctx, s.cfg.TimeoutPerPhase) })
+	s.registrations.Leave(ctx, s.log, func(ctx context.Context) { s.close(ctx, s.cfg.TimeoutPerPhase) })
 }
 
 func hurried(ctx context.Context) bool {
