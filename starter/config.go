@@ -137,7 +137,6 @@ func (c Config) instance(p map[string]string, interval string) error {
 		"eureka.instance.virtual-host-name":                    first(c.VIPAddress, lower),
 		"eureka.instance.secure-virtual-host-name":             first(c.SecureVIPAddress, lower),
 		"eureka.instance.data-center-info.name":                first(c.DataCenter, "MyOwn"),
-		"eureka.instance.secure-health-check-url":              c.SecureHealthURL,
 		"eureka.instance.metadata-map.[zone]":                  c.zone(),
 		"eureka.instance.metadata-map.[management.port]":       port,
 		"eureka.instance.drain-period":                         seconds(c.DrainPeriod),
@@ -158,7 +157,9 @@ func (c Config) instance(p map[string]string, interval string) error {
 }
 
 // customize changes what no setting can say.
-func (c Config) customize(i *eureka.Instance) { i.Coordinating = c.CoordinatingServer }
+func (c Config) customize(i *eureka.Instance) {
+	i.Coordinating, i.SecureHealthCheckURL = c.CoordinatingServer, c.SecureHealthURL
+}
 
 // transport provides what carries requests, where it is given.
 func (c Config) transport() fx.Option {

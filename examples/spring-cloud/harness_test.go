@@ -189,9 +189,13 @@ type eureka struct {
 	*process
 	port int
 	kind string
+	host string // localhost unless it has a peer
+	peer string // URL of the peer
 }
 
-func (e *eureka) url() string { return fmt.Sprintf("http://localhost:%d/eureka/", e.port) }
+func (e *eureka) url() string {
+	return fmt.Sprintf("http://%s:%d/eureka/", firstOf(e.host, "localhost"), e.port)
+}
 
 var javaFlags = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"}
 
