@@ -15,6 +15,7 @@ type row struct {
 	what, ours, beside string
 	budget             float64 // of the ratio ours/beside; 0: none
 	plus               time.Duration
+	bytes              bool // the figures are bytes, not times
 	measure            func() (ours, beside time.Duration)
 	note               func() string
 }
@@ -23,11 +24,15 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each pair is measured; the medians count")
 	only := flag.String("only", "", "measure only rows whose name begins so")
 	flag.Parse()
-	rows := slices.Concat(pickRows(), callRows(), decodeRows(), startRows())
+	rows := slices.Concat(pickRows(), callRows(), decodeRows(), startRows(), pythonRows())
 	fmt.Printf("| what | ours | beside | ratio | budget |\n| --- | --- | --- | --- | --- |\n")
 	over := 0
 	for _, r := range rows {
 		if *only != "" && (len(r.what) < len(*only) || r.what[:len(*only)] != *only) {
+			continue
+		}
+		if r.measure == nil {
+			fmt.Printf("| %s | | | | |\n", r.what)
 			continue
 		}
 		var ours, beside []time.Duration
@@ -57,11 +62,18 @@ func main() {
 		if r.note != nil {
 			note = "; " + r.note()
 		}
-		fmt.Printf("| %s | %s %v%s | %s %v | %.2f | %s%s |\n", r.what, r.ours, a, note, r.beside, b, ratio, budget, mark)
+		fmt.Printf("| %s | %s %s%s | %s %s | %.2f | %s%s |\n", r.what, r.ours, r.figure(a), note, r.beside, r.figure(b), ratio, budget, mark)
 	}
 	if over > 0 {
 		fmt.Fprintf(os.Stderr, "%d over budget\n", over)
 	}
+}
+
+func (r row) figure(d time.Duration) string {
+	if r.bytes {
+		return fmt.Sprintf("%.1f MiB", float64(d)/(1<<20))
+	}
+	return d.String()
 }
 
 func median(all []time.Duration) time.Duration {
