@@ -6,7 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log"
+	"os"
 
 	"github.com/archimedes-go/archimedes/modules/invoker"
 	"github.com/archimedes-go/archimedes/starter"
@@ -18,7 +18,8 @@ func main() {
 	ctx := context.Background()
 	for _, strategy := range []string{"random", "stick", "other"} {
 		if err := call(ctx, *eureka, strategy); err != nil {
-			log.Fatal(err)
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
 	}
 }

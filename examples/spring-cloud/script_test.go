@@ -106,12 +106,11 @@ func (p *goPlayer) do(ctx context.Context, s step) (any, error) {
 		}
 		cfg.Metadata, _ = s["metadata"].(map[string]string)
 		var err error
-		switch {
-		case s["should_register"] == false:
-			p.agent, err = starter.Discover(ctx, cfg)
-		default:
-			p.agent, err = starter.Init(ctx, cfg)
+		begin := starter.Init
+		if s["should_register"] == false {
+			begin = starter.Discover
 		}
+		p.agent, err = begin(ctx, cfg)
 		return nil, err
 	case "call":
 		options := []invoker.Option{invoker.Method(firstOf(text("method"), "GET")), invoker.Body(s["data"])}
