@@ -1,6 +1,7 @@
 package eureka
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -42,6 +43,9 @@ func Module(c *config.Config) fx.Option {
 		host := func() Host { h, _ := self(); return h }
 		parts = append(parts, fx.Supply(hostFinder(host)), fx.Provide(newInstanceConfig, newRegistrarFor,
 			discovery.AsRegistration(func(r *Registrar) *Registrar { return r })))
+	}
+	if fetches && registers {
+		parts = append(parts, fx.Invoke(follow))
 	}
 	if own, err := newInstanceConfig(c); err == nil && own.ReadyWhenVisible {
 		switch {
@@ -214,6 +218,20 @@ func newRegistrarFor(p registrarParams) (*Registrar, error) {
 	r := NewRegistrar(p.Client, p.Config, build, opts...)
 	lifecycle.Run(p.Hooks, p.Log, "eureka registrar", r.Run)
 	return r, nil
+}
+
+type followParams struct {
+	fx.In
+
+	Registrar *Registrar
+	Replica   *Replica
+	Log       *slog.Logger
+	Hooks     fx.Lifecycle
+}
+
+// follow has the registrar see what the replica sees.
+func follow(p followParams) {
+	lifecycle.Run(p.Hooks, p.Log, "eureka self check", func(ctx context.Context) error { return p.Registrar.Follow(ctx, p.Replica) })
 }
 
 type visibilityParams struct {

@@ -21,6 +21,9 @@ type work struct {
 	dirty       int64            // lastDirtyTimestamp, which only grows
 	pause       time.Duration    // before the next try while no server answers
 	due         time.Time        // of the next heartbeat or try
+	registered  time.Time        // when the registry last listed it, or was asked whether it does
+	tookOver    bool             // the id was taken over from another instance
+	contested   bool             // which took it back: nothing is registered over it any more
 }
 
 // Run owns every write until ctx ends.
@@ -97,6 +100,10 @@ func (r *Registrar) keep(ctx context.Context, atOnce bool) error {
 				status = discovery.Starting // or the server would take the override for nothing new, and keep none
 			}
 			err = r.register(ctx, status)
+		case w.contested && due:
+			err = r.renew(ctx, status)
+		case w.contested:
+			return nil
 		case own != nil && *own != w.overridden:
 			err = r.override(ctx, *own)
 		case own == nil && w.overridden != discovery.Unknown:
@@ -167,6 +174,7 @@ func (r *Registrar) register(ctx context.Context, status discovery.Status) error
 	return r.wrote(ctx, Registration, err, func() {
 		if listed := r.Registered(); !listed {
 			r.setListed(true)
+			r.work.registered = time.Now()
 			r.log.InfoContext(ctx, "instance registered", "app", i.App, "id", i.ID(), "status", status.String())
 			r.client.events.changed(r.work.shown, status)
 			r.work.shown = status
@@ -282,7 +290,7 @@ func jitter(d time.Duration) time.Duration { return d - rand.N(d/10+1) }
 func (r *Registrar) down(ctx context.Context) error {
 	w := &r.work
 	w.active = false
-	if !w.written || w.gone {
+	if !w.written || w.gone || r.foreign(ctx) {
 		return nil
 	}
 	i := r.renewed(discovery.Down)
@@ -307,6 +315,10 @@ func (r *Registrar) leave(ctx context.Context) error {
 	}
 	w.gone = true
 	i := r.current()
+	if r.foreign(ctx) {
+		r.yielded(ctx, i)
+		return nil
+	}
 	// Half of the time for the first try: a server that hangs must leave some for the check and the second.
 	first, cancel := ctx, context.CancelFunc(func() {})
 	if deadline, ok := ctx.Deadline(); ok {
@@ -331,9 +343,8 @@ func (r *Registrar) leave(ctx context.Context) error {
 		return nil // cancelled; that nothing came back cannot be told
 	case found != nil:
 		return err
-	case stored.HostName != i.HostName || stored.IPAddr != i.IPAddr || stored.Port != i.Port || stored.SecurePort != i.SecurePort:
-		r.setListed(false)
-		r.log.InfoContext(ctx, "another instance has taken this id over; it stays listed", "app", i.App, "id", i.ID(), "host", stored.HostName, "port", stored.Port.Number)
+	case !sameAddress(stored, i):
+		r.yielded(ctx, i)
 		return nil
 	}
 	if err = r.client.Cancel(ctx, i.App, i.ID()); err == nil || errors.Is(err, ErrUnknownInstance) {
@@ -341,6 +352,12 @@ func (r *Registrar) leave(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// yielded says that the id is another's now.
+func (r *Registrar) yielded(ctx context.Context, i *Instance) {
+	r.setListed(false)
+	r.log.InfoContext(ctx, "another instance has taken this id over; it stays listed", "app", i.App, "id", i.ID())
 }
 
 func (r *Registrar) left(ctx context.Context, i *Instance) {

@@ -30,6 +30,28 @@ type application struct {
 type entry struct {
 	instance *discovery.Instance
 	vips     string // vipAddress and secureVipAddress, comma-separated
+	dirty    int64  // lastDirtyTimestamp
+}
+
+// entry returns the entry of an instance, or nil.
+func (s *snapshot) entry(app, id string) *entry {
+	if a := s.apps[app]; a != nil {
+		return a.find(id)
+	}
+	return nil
+}
+
+// after returns e for a snapshot that follows one with old. Where nothing changed that callers see they share the instance, so
+// that sets stay the same.
+func (e *entry) after(old *entry) *entry {
+	switch {
+	case old == nil || !old.same(e):
+		return e
+	case old.dirty == e.dirty:
+		return old
+	}
+	e.instance = old.instance
+	return e
 }
 
 // translation says how a wire instance becomes one that is called.
@@ -54,7 +76,7 @@ func (t translation) entry(i *wire.Instance) *entry {
 	if i.SecureVIPAddress != "" && i.SecureVIPAddress != vips {
 		vips += "," + i.SecureVIPAddress
 	}
-	return &entry{instance: to, vips: vips}
+	return &entry{instance: to, vips: vips, dirty: i.LastDirty}
 }
 
 // zoneOf is the zone that Amazon's data centre tells.
@@ -88,10 +110,7 @@ func (t translation) full(all *Applications, before *snapshot) *snapshot {
 		}
 		for _, i := range from.Instances {
 			e := t.entry(i)
-			if old := known[e.instance.ID]; old != nil && old.same(e) {
-				e = old
-			}
-			app.put(e)
+			app.put(e.after(known[e.instance.ID]))
 		}
 	}
 	next.index(before, nil)
@@ -117,7 +136,7 @@ func (t translation) delta(changes *Applications, before *snapshot) *snapshot {
 			if app != nil {
 				old = app.find(e.instance.ID)
 			}
-			if i.Action == wire.Deleted && old == nil || i.Action != wire.Deleted && old != nil && old.same(e) {
+			if e = e.after(old); i.Action == wire.Deleted && old == nil || i.Action != wire.Deleted && e == old {
 				continue
 			}
 			if !copied[name] {
@@ -133,6 +152,9 @@ func (t translation) delta(changes *Applications, before *snapshot) *snapshot {
 				app.drop(e.instance.ID)
 			} else {
 				app.put(e)
+			}
+			if i.Action != wire.Deleted && old != nil && old.instance == e.instance {
+				continue // callers see no change
 			}
 			for _, one := range []*entry{old, e} {
 				if one != nil {

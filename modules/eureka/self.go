@@ -1,0 +1,97 @@
+package eureka
+
+import (
+	"context"
+	"time"
+)
+
+// Follow compares what the registry shows of this program with what was registered, after each look of replica, until ctx ends.
+// A server keeps the entry with the newer time, so that a program restarted with its clock set back is answered 204 and shown with what
+// it was before: such an entry is registered again as newer still. One that leads to another address belongs to an instance of
+// the same id: it is taken over once, and if it comes back both live, which is an error that is logged once; then the
+// entry is left to the other.
+func (r *Registrar) Follow(ctx context.Context, replica *Replica) error {
+	for {
+		looked := replica.nextLook()
+		if i := r.current(); i != nil {
+			if s := replica.now.Load(); s != nil {
+				own, shown := replica.to.entry(i), s.entry(i.App, i.ID())
+				r.enqueue(command{do: func(ctx context.Context) error { return r.compare(ctx, own, shown) }})
+			}
+		}
+		select {
+		case <-looked:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// compare takes in what a snapshot shows of this program; nil when it is not in it.
+func (r *Registrar) compare(ctx context.Context, own, shown *entry) error {
+	w := &r.work
+	switch {
+	case !w.active || !r.Registered():
+		return nil
+	case shown == nil:
+		return r.missed(ctx)
+	case shown.dirty <= w.dirty:
+		return nil // ours, or older than ours: servers answer from caches
+	case shown.leadsTo(own):
+		r.log.WarnContext(ctx, "the registry kept an entry of this instance that says to be newer; registering again as newer still",
+			"id", own.instance.ID, "entry", time.UnixMilli(shown.dirty), "own", time.UnixMilli(w.dirty))
+	case !w.tookOver:
+		w.tookOver = true
+		r.log.WarnContext(ctx, "another instance is registered with this instance's id; taking the id over",
+			"id", own.instance.ID, "own", own.address(), "other", shown.address())
+	case !w.contested:
+		w.contested = true
+		r.log.ErrorContext(ctx, "two instances with one id are running, and callers reach the other; give each an eureka.instance.instance-id of its own",
+			"id", own.instance.ID, "own", own.address(), "other", shown.address())
+		return nil
+	default:
+		return nil
+	}
+	w.dirty = shown.dirty // what is registered next is newer by one at least
+	status, _ := r.status()
+	return r.register(ctx, status)
+}
+
+// leadsTo reports whether callers of both entries reach the same address.
+func (e *entry) leadsTo(o *entry) bool {
+	a, b := e.instance, o.instance
+	return a.Address == b.Address && a.SecureAddress == b.SecureAddress && a.IP == b.IP
+}
+
+func (e *entry) address() string {
+	return firstOf(e.instance.Address, e.instance.SecureAddress) + " (" + e.instance.IP + ")"
+}
+
+func sameAddress(a, b *Instance) bool {
+	return a.HostName == b.HostName && a.IPAddr == b.IPAddr && a.Port == b.Port && a.SecurePort == b.SecurePort
+}
+
+// missed asks the server itself for an instance that a snapshot lacks: snapshots of servers that cache lag by half a minute, and
+// when a server has lost the instance the next heartbeat says so, unless another server answers it.
+func (r *Registrar) missed(ctx context.Context) error {
+	i := r.current()
+	if time.Since(r.work.registered) < 2*r.cfg.RenewInterval {
+		return nil
+	}
+	r.work.registered = time.Now() // not after each look
+	err := r.write(ctx, func(ctx context.Context) error {
+		_, err := r.client.Instance(ctx, i.App, i.ID())
+		return err
+	})
+	return r.wrote(ctx, StatusUpdate, err, nil)
+}
+
+// foreign reports whether the entry under this instance's id is known to be another's.
+func (r *Registrar) foreign(ctx context.Context) bool {
+	if !r.work.contested {
+		return false
+	}
+	i := r.current()
+	stored, err := r.client.Instance(ctx, i.App, i.ID())
+	return err == nil && !sameAddress(stored, i)
+}

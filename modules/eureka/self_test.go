@@ -1,0 +1,122 @@
+package eureka_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/eureka"
+)
+
+// following runs a registrar that sees what a replica sees.
+func following(t *testing.T, e *estate, address discovery.Address) *eureka.Registrar {
+	t.Helper()
+	r := registering(t, e, eureka.WithRegistrarLogger(e.logger))
+	replica := replicating(t, e)
+	t.Cleanup(background(func(ctx context.Context) error { return r.Follow(ctx, replica) }))
+	r.Up(address)
+	return r
+}
+
+// entered puts an entry under the id of [self] into the registry, an hour newer than now.
+func entered(t *testing.T, e *estate, port int) {
+	t.Helper()
+	i := self(discovery.Address{Port: port})
+	i.LastDirty = time.Now().Add(time.Hour).UnixMilli()
+	i.VIPAddress = "before"
+	require.NoError(t, e.registry.Register(i, false))
+}
+
+func entry(e *estate) *eureka.Instance { return e.registry.Instance("ORDERS", "me") }
+
+func TestAProgramRestartedWithItsClockSetBackIsShownWithinOneFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		var log strings.Builder
+		e.logger = slog.New(slog.NewTextHandler(&log, nil))
+		entered(t, e, here.Port)
+		before := entry(e).LastDirty
+		r := following(t, e, here)
+		synctest.Wait()
+		time.Sleep(31 * time.Second)
+		require.Equal(t, "orders", entry(e).VIPAddress, "the server had kept what was there")
+		require.Equal(t, before+1, entry(e).LastDirty)
+		e.forget()
+		time.Sleep(5 * time.Minute)
+		require.NotContains(t, strings.Join(e.requests(), " "), "POST", "once")
+		require.NoError(t, r.Down(t.Context()))
+		require.Equal(t, discovery.Down, entry(e).Status)
+		require.Contains(t, log.String(), "registering again as newer still")
+	})
+}
+
+func TestAnIDIsTakenOverOnceAndThenLeftToTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		var log strings.Builder
+		e.logger = slog.New(slog.NewTextHandler(&log, nil))
+		entered(t, e, 9999)
+		r := following(t, e, here)
+		time.Sleep(31 * time.Second)
+		require.Equal(t, here.Port, entry(e).Port.Number, "taken over after the own start")
+		entered(t, e, 9999) // it is alive, and back
+		e.forget()
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, 9999, entry(e).Port.Number)
+		require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log.String())
+		for _, address := range []string{"localhost:8080", "localhost:9999"} {
+			require.Contains(t, log.String(), address)
+		}
+		requests := strings.Join(e.requests(), "\n")
+		require.NotContains(t, requests, "POST")
+		require.GreaterOrEqual(t, strings.Count(requests, "PUT"), 20, "heartbeats go on")
+		require.NoError(t, r.Down(t.Context()))
+		require.NoError(t, r.Remove(t.Context()))
+		require.Equal(t, 9999, entry(e).Port.Number, "neither deletes the other")
+		require.Equal(t, discovery.Up, entry(e).Status)
+	})
+}
+
+func TestTwoProgramsWithOneIDComeToRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		following(t, e, here)
+		synctest.Wait()
+		following(t, e, discovery.Address{Port: 9090})
+		time.Sleep(5 * time.Minute)
+		e.forget()
+		time.Sleep(10 * time.Minute)
+		require.NotContains(t, strings.Join(e.requests(), "\n"), "POST")
+		require.NotNil(t, entry(e))
+	})
+}
+
+// heartbeatsAreAnswered is a server beside the one that lists nothing any more.
+func heartbeatsAreAnswered(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPut {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	}
+	return nil, nil
+}
+
+func TestWhatOneServerHasLostIsFoundOutAlthoughAnotherTakesTheHeartbeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		listed(t, e, "other", "o", nil)
+		r := following(t, e, here)
+		synctest.Wait()
+		e.break_(heartbeatsAreAnswered)
+		e.registry.Clear()
+		listed(t, e, "other", "o", nil)
+		time.Sleep(90 * time.Second)
+		require.NotNil(t, entry(e))
+		require.True(t, r.Registered())
+	})
+}
