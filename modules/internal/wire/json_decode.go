@@ -57,6 +57,9 @@ type jsonDecoder struct {
 	*store
 	list  []*Instance // of the application being read
 	fault error       // a value of the last instance that an author of registrations should hear of
+
+	// The members of each kind of object, as they came last.
+	instanceOrder, portOrder, dataCenterOrder, leaseOrder, metadataOrder order
 }
 
 func newJSONDecoder(data []byte) *jsonDecoder {
@@ -200,8 +203,8 @@ func complete(app *Application, instances []*Instance) {
 func (d *jsonDecoder) fields(instance *Instance, i int) int {
 	override := discovery.Unknown // by the other spelling
 	i = d.enter(i)
-	for first := true; ; first = false {
-		key, at, more := d.member(i, first)
+	for w := (walk{order: &d.instanceOrder}); ; {
+		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
 			break
@@ -283,8 +286,8 @@ func (d *jsonDecoder) port(p *Port, otherwise Port, field string, i int) int {
 		return next
 	}
 	i = d.enter(i)
-	for first := true; ; first = false {
-		key, at, more := d.member(i, first)
+	for w := (walk{order: &d.portOrder}); ; {
+		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
 			break
@@ -314,8 +317,8 @@ func (d *jsonDecoder) dataCenter(c *DataCenter, i int) int {
 	}
 	c.Nameless = true
 	i = d.enter(i)
-	for first := true; ; first = false {
-		key, at, more := d.member(i, first)
+	for w := (walk{order: &d.dataCenterOrder}); ; {
+		key, at, more := d.next(i, &w)
 		if !more {
 			return at
 		}
@@ -340,8 +343,8 @@ func (d *jsonDecoder) lease(l *Lease, i int) int {
 	}
 	var alias int64
 	i = d.enter(i)
-	for first := true; ; first = false {
-		key, at, more := d.member(i, first)
+	for w := (walk{order: &d.leaseOrder}); ; {
+		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
 			break
@@ -379,13 +382,13 @@ func (d *jsonDecoder) pairsOf(m *discovery.Metadata, i int) int {
 		return d.skip(i)
 	}
 	i = d.enter(i)
-	for first := true; ; first = false {
-		key, at, more := d.member(i, first)
+	for w := (walk{order: &d.metadataOrder}); ; {
+		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
 			break
 		}
-		name := d.intern(key)
+		name := d.nameOf(key, &w)
 		value, kind, next := d.scalar(at)
 		i = next
 		switch {
@@ -398,6 +401,18 @@ func (d *jsonDecoder) pairsOf(m *discovery.Metadata, i int) int {
 	}
 	*m = d.metadata()
 	return i
+}
+
+// nameOf returns the name of the member that w has come to.
+func (d *jsonDecoder) nameOf(key []byte, w *walk) string {
+	if w.at == 0 || len(w.order.members) < w.at || string(w.order.members[w.at-1].name) != string(key) {
+		return d.intern(key)
+	}
+	m := &w.order.members[w.at-1]
+	if m.text == "" {
+		m.text = d.intern(key)
+	}
+	return m.text
 }
 
 // wordAt reads a scalar as text; null and nested values are none.

@@ -94,6 +94,61 @@ func (s *jsonScanner) member(i int, first bool) (key []byte, at int, more bool) 
 	return key, s.space(i + 1), true
 }
 
+// order remembers in which order the members of one kind of object came: the next such object mostly has the same ones.
+type order struct{ members []memberText }
+
+// memberText is what stood before a value.
+type memberText struct {
+	raw   []byte // up to the colon, and what follows it
+	name  []byte
+	text  string // the name, where that is kept
+	first bool   // no comma
+}
+
+// mostMembers bounds an order.
+const mostMembers = 48
+
+// walk is the way through the members of one object.
+type walk struct {
+	order *order
+	at    int // in the order: the member that should be next
+	begun bool
+}
+
+// next is member for an object of a kind that has an order.
+func (s *jsonScanner) next(i int, w *walk) (key []byte, at int, more bool) {
+	if members := w.order.members; w.at < len(members) && uint(i) < uint(len(s.data)) {
+		m := &members[w.at]
+		if rest := s.data[i:]; m.first != w.begun && len(rest) > len(m.raw) && string(rest[:len(m.raw)]) == string(m.raw) {
+			w.at++
+			w.begun = true
+			return m.name, i + len(m.raw), true
+		}
+	}
+	key, at, more = s.member(i, !w.begun)
+	if more && at > i {
+		w.learn(s.data[i:at], key)
+	}
+	w.begun = true
+	return key, at, more
+}
+
+// learn notes a member that was not next.
+func (w *walk) learn(raw, name []byte) {
+	for n, m := range w.order.members {
+		if string(m.raw) == string(raw) && m.first != w.begun {
+			w.at = n + 1
+			return
+		}
+	}
+	if len(w.order.members) == mostMembers {
+		w.order.members = w.order.members[:0] // the next objects are rather like this one than like those long before
+	}
+	name = append([]byte{}, name...) // it may lie in the scratch buffer
+	w.order.members = append(w.order.members, memberText{raw: raw, name: name, first: !w.begun})
+	w.at = len(w.order.members)
+}
+
 // element steps to the next element of an array, as member does in an object.
 func (s *jsonScanner) element(i int, first bool) (at int, more bool) {
 	if i = s.space(i); i < 0 {

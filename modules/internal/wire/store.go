@@ -19,6 +19,13 @@ type store struct {
 	pairs     []discovery.Pair
 	perPairs  int
 	entries   []discovery.Pair // of the metadata being read
+	sorted    sorting
+}
+
+// sorting is how the entries of one metadata were put in order: the next one mostly has the same keys.
+type sorting struct {
+	keys   []string // as they came
+	places []int    // where each belongs
 }
 
 const (
@@ -118,19 +125,62 @@ func (s *store) metadata() discovery.Metadata {
 	if len(entries) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(entries, func(a, b discovery.Pair) int { return strings.Compare(a.Key, b.Key) })
-	n := 0
-	for i := range entries {
-		if i+1 < len(entries) && entries[i].Key == entries[i+1].Key {
-			continue
+	if !s.sorted.fits(entries) {
+		slices.SortStableFunc(entries, func(a, b discovery.Pair) int { return strings.Compare(a.Key, b.Key) })
+		n := 0
+		for i := range entries {
+			if i+1 < len(entries) && entries[i].Key == entries[i+1].Key {
+				continue
+			}
+			entries[n] = entries[i]
+			n++
 		}
-		entries[n] = entries[i]
-		n++
+		entries = entries[:n]
+		return append(s.room(n), entries...)
 	}
+	pairs := s.room(len(entries))[:len(entries)]
+	for i, place := range s.sorted.places {
+		pairs[place] = entries[i]
+	}
+	return pairs
+}
+
+// room returns an empty slice for n entries.
+func (s *store) room(n int) discovery.Metadata {
 	if n > cap(s.pairs)-len(s.pairs) {
 		s.pairs = make([]discovery.Pair, 0, max(n, s.perPairs))
 	}
 	from := len(s.pairs)
-	s.pairs = append(s.pairs, entries[:n]...)
-	return discovery.Metadata(s.pairs[from : from+n : from+n])
+	s.pairs = s.pairs[:from+n]
+	return discovery.Metadata(s.pairs[from : from : from+n])
+}
+
+// fits reports whether the places are right for entries, after working them out anew where the keys are others. They never are for
+// entries with doubles, or for very many.
+func (o *sorting) fits(entries []discovery.Pair) bool {
+	same := len(entries) == len(o.keys)
+	for i := 0; same && i < len(entries); i++ {
+		same = entries[i].Key == o.keys[i]
+	}
+	if same {
+		return true
+	}
+	o.keys, o.places = o.keys[:0], o.places[:0]
+	if len(entries) > mostMembers {
+		return false
+	}
+	for i := range entries {
+		place := 0
+		for j := range entries {
+			switch c := strings.Compare(entries[j].Key, entries[i].Key); {
+			case c < 0:
+				place++
+			case c == 0 && j != i:
+				o.keys, o.places = o.keys[:0], o.places[:0]
+				return false
+			}
+		}
+		o.keys, o.places = append(o.keys, entries[i].Key), append(o.places, place)
+	}
+	return true
 }

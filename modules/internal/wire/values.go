@@ -13,7 +13,7 @@ import (
 
 // number reads the text of a whole number. Anything else, also one that does not fit, is no number.
 func number(text []byte) (int64, bool) {
-	text = bytes.TrimSpace(text)
+	text = trim(text)
 	if n := len(text); n == 0 || n > 18 {
 		return slowNumber(text)
 	}
@@ -32,6 +32,14 @@ func number(text []byte) (int64, bool) {
 		n = -n
 	}
 	return n, len(digits) > 0
+}
+
+// trim is bytes.TrimSpace, which mostly finds nothing to trim.
+func trim(text []byte) []byte {
+	if n := len(text); n > 0 && text[0] > ' ' && text[0] < utf8.RuneSelf && text[n-1] > ' ' && text[n-1] < utf8.RuneSelf {
+		return text
+	}
+	return bytes.TrimSpace(text)
 }
 
 // slowNumber reads what some languages make of large whole numbers: 1.7e12, 30.0.
@@ -66,7 +74,7 @@ func flag(text []byte) (value, ok bool) {
 	case "false":
 		return false, true
 	}
-	text = bytes.TrimSpace(text)
+	text = trim(text)
 	switch {
 	case bytes.EqualFold(text, trueText):
 		return true, true
@@ -81,12 +89,12 @@ func status(text []byte) discovery.Status {
 	if string(text) == "UP" {
 		return discovery.Up
 	}
-	return discovery.ParseStatus(string(bytes.TrimSpace(text)))
+	return discovery.ParseStatus(string(trim(text)))
 }
 
 // action reads what a server did. What it does not know is a change of some kind.
 func action(text []byte) Action {
-	switch string(bytes.TrimSpace(text)) {
+	switch string(trim(text)) {
 	case "ADDED":
 		return Added
 	case "DELETED":
@@ -100,7 +108,7 @@ func action(text []byte) Action {
 // dataCenterName reads the name of a data centre. One that Eureka does not have would break its strict readers.
 func dataCenterName(text []byte) string {
 	for _, name := range [...]string{MyOwn, Amazon, Netflix} {
-		if string(text) == name || strings.EqualFold(string(bytes.TrimSpace(text)), name) {
+		if string(text) == name || strings.EqualFold(string(trim(text)), name) {
 			return name
 		}
 	}
@@ -137,7 +145,7 @@ func (p *Port) set(field string, text []byte) error {
 	switch {
 	case ok && 0 <= n && n <= 65535:
 		p.Number = n
-	case len(bytes.TrimSpace(text)) > 0:
+	case len(trim(text)) > 0:
 		*p = Port{}
 		return &ValueError{Field: field, Value: beginning(text)}
 	}
