@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/archimedes-go/archimedes/modules/discovery"
+import (
+	"math"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
+)
 
 // DecodeApplications reads a registry or a delta, {"applications":{…}}. Of instances with one id all are kept, in their
 // order. The error is a [*SyntaxError] or a [*ShapeError].
@@ -58,6 +62,14 @@ type jsonDecoder struct {
 	list  []*Instance // of the application being read
 	fault error       // a value of the last instance that an author of registrations should hear of
 
+	center struct { // as it came last
+		repeat
+		value DataCenter
+	}
+	securePort struct {
+		repeat
+		value Port
+	}
 	// The members of each kind of object, as they came last.
 	instanceOrder, portOrder, dataCenterOrder, leaseOrder, metadataOrder order
 }
@@ -166,7 +178,7 @@ func (d *jsonDecoder) application(app *Application, i int) int {
 		}
 		switch string(key) {
 		case "name":
-			i = d.upper(&app.Name, at)
+			i = d.upper(&app.Name, at, &repeat{})
 		case "instance":
 			d.list, app.Skipped = d.list[:0], 0
 			i = d.each(at, &app.Skipped, func(i int) int {
@@ -215,13 +227,13 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 		case "hostName":
 			i = d.copied(&instance.HostName, at)
 		case "app":
-			i = d.upper(&instance.App, at)
+			i = d.upper(&instance.App, at, &w.member().last)
 		case "appGroupName":
-			i = d.upper(&instance.AppGroupName, at)
+			i = d.upper(&instance.AppGroupName, at, &w.member().last)
 		case "ipAddr":
 			i = d.copied(&instance.IPAddr, at)
 		case "sid":
-			i = d.interned(&instance.SID, at)
+			i = d.interned(&instance.SID, at, &w.member().last)
 		case "status":
 			i = d.status(&instance.Status, discovery.Up, at)
 		case "overriddenStatus":
@@ -231,11 +243,23 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 		case "port":
 			i = d.port(&instance.Port, unsaid.Port, "port", at)
 		case "securePort":
+			if i = d.again(at, &d.securePort.repeat); i > 0 {
+				instance.SecurePort = d.securePort.value
+				continue
+			}
 			i = d.port(&instance.SecurePort, unsaid.SecurePort, "securePort", at)
+			d.keep(&d.securePort.repeat, at, i, "")
+			d.securePort.value = instance.SecurePort
 		case "countryId":
 			i = d.small(&instance.CountryID, unsaid.CountryID, at)
 		case "dataCenterInfo":
+			if i = d.again(at, &d.center.repeat); i > 0 {
+				instance.DataCenter = d.center.value
+				continue
+			}
 			i = d.dataCenter(&instance.DataCenter, at)
+			d.keep(&d.center.repeat, at, i, "")
+			d.center.value = instance.DataCenter
 		case "leaseInfo":
 			i = d.lease(&instance.Lease, at)
 		case "metadata":
@@ -249,9 +273,9 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 		case "secureHealthCheckUrl":
 			i = d.link(&instance.SecureHealthCheckURL, at)
 		case "vipAddress":
-			i = d.interned(&instance.VIPAddress, at)
+			i = d.interned(&instance.VIPAddress, at, &w.member().last)
 		case "secureVipAddress":
-			i = d.interned(&instance.SecureVIPAddress, at)
+			i = d.interned(&instance.SecureVIPAddress, at, &w.member().last)
 		case "isCoordinatingDiscoveryServer":
 			i = d.flag(&instance.Coordinating, false, at)
 		case "lastUpdatedTimestamp":
@@ -263,7 +287,7 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 			text, i = d.wordAt(at)
 			instance.Action = action(text)
 		case "asgName":
-			i = d.interned(&instance.ASGName, at)
+			i = d.interned(&instance.ASGName, at, &w.member().last)
 		default:
 			i = d.skip(at)
 		}
@@ -294,6 +318,10 @@ func (d *jsonDecoder) port(p *Port, otherwise Port, field string, i int) int {
 		}
 		switch string(key) {
 		case "$":
+			if n, next := d.whole(at); next > 0 && n <= math.MaxUint16 {
+				p.Number, i, fault = int(n), next, nil
+				continue
+			}
 			var text []byte
 			text, i = d.wordAt(at)
 			fault = p.set(field, text)
@@ -376,8 +404,8 @@ func (d *jsonDecoder) lease(l *Lease, i int) int {
 
 // pairsOf reads metadata. A null in it is the text "null", which is what Netflix's server stores; nested values are left
 // out.
-func (d *jsonDecoder) pairsOf(m *discovery.Metadata, i int) int {
-	*m = nil
+func (d *jsonDecoder) pairsOf(to *discovery.Metadata, i int) int {
+	*to = nil
 	if d.peek(i) != '{' {
 		return d.skip(i)
 	}
@@ -388,7 +416,16 @@ func (d *jsonDecoder) pairsOf(m *discovery.Metadata, i int) int {
 			i = at
 			break
 		}
-		name := d.nameOf(key, &w)
+		m := w.member()
+		if m.key == "" && len(key) > 0 {
+			m.key = d.intern(key)
+		}
+		name := m.key
+		if next := d.again(at, &m.last); next > 0 {
+			d.entries = append(d.entries, discovery.Pair{Key: name, Value: m.last.text})
+			i = next
+			continue
+		}
 		value, kind, next := d.scalar(at)
 		i = next
 		switch {
@@ -396,23 +433,13 @@ func (d *jsonDecoder) pairsOf(m *discovery.Metadata, i int) int {
 		case kind == absent:
 			d.entries = append(d.entries, discovery.Pair{Key: name, Value: "null"})
 		default:
-			d.entries = append(d.entries, discovery.Pair{Key: name, Value: d.intern(value)})
+			text := d.intern(value)
+			d.entries = append(d.entries, discovery.Pair{Key: name, Value: text})
+			d.keep(&m.last, at, next, text)
 		}
 	}
-	*m = d.metadata()
+	*to = d.metadata()
 	return i
-}
-
-// nameOf returns the name of the member that w has come to.
-func (d *jsonDecoder) nameOf(key []byte, w *walk) string {
-	if w.at == 0 || len(w.order.members) < w.at || string(w.order.members[w.at-1].name) != string(key) {
-		return d.intern(key)
-	}
-	m := &w.order.members[w.at-1]
-	if m.text == "" {
-		m.text = d.intern(key)
-	}
-	return m.text
 }
 
 // wordAt reads a scalar as text; null and nested values are none.
@@ -427,16 +454,28 @@ func (d *jsonDecoder) copied(to *string, i int) int {
 	return i
 }
 
-func (d *jsonDecoder) interned(to *string, i int) int {
-	text, _, i := d.scalar(i)
+// interned reads text that is mostly the same as in the object before.
+func (d *jsonDecoder) interned(to *string, i int, last *repeat) int {
+	if next := d.again(i, last); next > 0 {
+		*to = last.text
+		return next
+	}
+	text, _, next := d.scalar(i)
 	*to = d.intern(text)
-	return i
+	d.keep(last, i, next, *to)
+	return next
 }
 
-func (d *jsonDecoder) upper(to *string, i int) int {
-	text, _, i := d.scalar(i)
+// upper is interned for names, which are in upper case.
+func (d *jsonDecoder) upper(to *string, i int, last *repeat) int {
+	if next := d.again(i, last); next > 0 {
+		*to = last.text
+		return next
+	}
+	text, _, next := d.scalar(i)
 	*to = d.intern(upper(text))
-	return i
+	d.keep(last, i, next, *to)
+	return next
 }
 
 func (d *jsonDecoder) link(to *string, i int) int {
@@ -463,6 +502,10 @@ func (d *jsonDecoder) flag(to *bool, otherwise bool, i int) int {
 }
 
 func (d *jsonDecoder) small(to *int, otherwise int, i int) int {
+	if n, next := d.whole(i); next > 0 && n <= math.MaxInt32 {
+		*to = int(n)
+		return next
+	}
 	text, _, i := d.scalar(i)
 	n, ok := smallNumber(text)
 	if *to = otherwise; ok {
@@ -472,6 +515,10 @@ func (d *jsonDecoder) small(to *int, otherwise int, i int) int {
 }
 
 func (d *jsonDecoder) time(to *int64, i int) int {
+	if n, next := d.whole(i); next > 0 {
+		*to = n
+		return next
+	}
 	text, _, i := d.scalar(i)
 	n, ok := number(text)
 	if *to = 0; ok {

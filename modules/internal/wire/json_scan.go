@@ -97,16 +97,41 @@ func (s *jsonScanner) member(i int, first bool) (key []byte, at int, more bool) 
 // order remembers in which order the members of one kind of object came: the next such object mostly has the same ones.
 type order struct{ members []memberText }
 
-// memberText is what stood before a value.
+// memberText is what stood before a value, and the value that stood there last.
 type memberText struct {
 	raw   []byte // up to the colon, and what follows it
 	name  []byte
-	text  string // the name, where that is kept
+	key   string // the name, where that is kept
 	first bool   // no comma
+	last  repeat
+}
+
+// repeat is a value that may come again, such as the name of an application or a data centre: it is compared instead of read.
+type repeat struct {
+	raw  []byte // with its quotes or braces; empty: none
+	text string // what it was read as
+}
+
+// again returns the place after the value at i when it is the one before, else 0.
+func (s *jsonScanner) again(i int, r *repeat) int {
+	if n := len(r.raw); n > 0 && i >= 0 && len(s.data)-i >= n && string(s.data[i:i+n]) == string(r.raw) {
+		return i + n
+	}
+	return 0
+}
+
+// keep remembers a value that ended well. A number might go on where this one ended.
+func (s *jsonScanner) keep(r *repeat, from, to int, text string) {
+	if r.raw = nil; to > from && (s.data[to-1] == '"' || s.data[to-1] == '}') {
+		r.raw, r.text = s.data[from:to], text
+	}
 }
 
 // mostMembers bounds an order.
 const mostMembers = 48
+
+// member returns the member that the walk has come to.
+func (w *walk) member() *memberText { return &w.order.members[w.at-1] }
 
 // walk is the way through the members of one object.
 type walk struct {
@@ -355,6 +380,34 @@ func (s *jsonScanner) word(i int, word string) int {
 		}
 	}
 	return i + len(word)
+}
+
+// whole reads a whole number of up to 18 digits as such or in quotes: what nearly all are. The place after anything else is 0.
+func (s *jsonScanner) whole(i int) (n int64, next int) {
+	data := s.data
+	if uint(i) >= uint(len(data)) {
+		return 0, 0
+	}
+	quoted := data[i] == '"'
+	if quoted {
+		i++
+	}
+	from := i
+	for i < len(data) && data[i]-'0' <= 9 {
+		n = n*10 + int64(data[i]-'0')
+		i++
+	}
+	if digits := i - from; digits == 0 || digits > 18 || i == len(data) {
+		return 0, 0
+	} else if quoted {
+		if data[i] != '"' {
+			return 0, 0
+		}
+		return n, i + 1
+	} else if digits > 1 && data[from] == '0' || data[i] == '.' || data[i]|0x20 == 'e' {
+		return 0, 0
+	}
+	return n, i
 }
 
 // number steps over a number.

@@ -99,9 +99,9 @@ func (d *jsonDecoder) replicated(r *Replicated, i int) int {
 		}
 		switch string(key) {
 		case "action":
-			i = d.interned(&r.Action, at)
+			i = d.interned(&r.Action, at, &repeat{})
 		case "appName":
-			i = d.upper(&r.App, at)
+			i = d.upper(&r.App, at, &repeat{})
 		case "id":
 			i = d.copied(&r.ID, at)
 		case "lastDirtyTimestamp":

@@ -107,14 +107,15 @@ func hashOf(b []byte) uint64 {
 	return h >> 32
 }
 
-// instance returns a fresh instance with the defaults of [NewInstance].
+// instance returns a fresh instance with the defaults of [NewInstance], field by field: copying all of it shows.
 func (s *store) instance() *Instance {
 	if len(s.instances) == 0 {
 		s.instances = make([]Instance, s.perSlab)
 	}
 	instance := &s.instances[0]
 	s.instances = s.instances[1:]
-	*instance = unsaid
+	instance.OverriddenStatus, instance.CountryID = unsaid.OverriddenStatus, unsaid.CountryID
+	instance.Port, instance.SecurePort = unsaid.Port, unsaid.SecurePort
 	return instance
 }
 
