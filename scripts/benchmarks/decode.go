@@ -12,9 +12,14 @@ import (
 	"github.com/archimedes-go/archimedes/modules/eureka"
 )
 
+// registry10000 is a registry of 10,000 instances in 200 applications, each with six entries of metadata.
+func registry10000() []byte {
+	return must(io.ReadAll(must(gzip.NewReader(must(os.Open("testdata/registry-10000.json.gz"))))))
+}
+
 // decodeRows: reading a registry of 10,000 instances beside only checking that it is JSON.
 func decodeRows() []row {
-	data := must(io.ReadAll(must(gzip.NewReader(must(os.Open("testdata/registry-10000.json.gz"))))))
+	data := registry10000()
 	return []row{{
 		what: "decode 10,000 instances", ours: "eureka.DecodeApplications", beside: "json.Valid", budget: 0.4,
 		measure: func() (time.Duration, time.Duration) {
