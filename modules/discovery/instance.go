@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Status is what an instance says of itself, or an operator of it. The zero value is [Up], so that an instance made by
@@ -61,6 +62,7 @@ type Instance struct {
 	IP            string   // numeric address of the host, without brackets; may be empty
 	Zone          string   // availability zone; may be empty
 	Status        Status   // the zero value is Up
+	Doubtful      bool     // the registry may have lost it by mistake, or it is gone: called when no other is left
 	Metadata      Metadata // what the instance tells about itself
 }
 
@@ -109,8 +111,9 @@ func (m Metadata) Map() map[string]string {
 // Set is the instances of one service at one moment. It is immutable: whoever derives something from it may keep that
 // for as long as a [Resolver] returns the same set.
 type Set struct {
-	All  []*Instance // every instance, whatever its status
-	byID map[string]int
+	All   []*Instance // every instance, whatever its status
+	once  sync.Once   // of index
+	index map[string]int
 }
 
 // NewSet returns a set of these instances. Of two with one id the later one counts.
@@ -125,24 +128,34 @@ func NewSet(instances ...Instance) *Set {
 
 // SetOf is [NewSet] without copying: the caller gives the instances away.
 func SetOf(instances []*Instance) *Set {
-	s := &Set{All: make([]*Instance, 0, len(instances)), byID: make(map[string]int, len(instances))}
+	all, at := make([]*Instance, 0, len(instances)), make(map[string]int, len(instances))
 	for _, instance := range instances {
 		if instance.ID == "" {
 			instance.ID = firstText(instance.Address, instance.SecureAddress)
 		}
-		if i, twice := s.byID[instance.ID]; twice {
-			s.All[i] = instance
+		if i, twice := at[instance.ID]; twice {
+			all[i] = instance
 			continue
 		}
-		s.byID[instance.ID] = len(s.All)
-		s.All = append(s.All, instance)
+		at[instance.ID] = len(all)
+		all = append(all, instance)
 	}
-	return s
+	return &Set{All: all}
 }
+
+// UniqueSet is [SetOf] for instances that all have ids, no two of them the same: it costs next to nothing until someone asks for one by
+// its id.
+func UniqueSet(instances []*Instance) *Set { return &Set{All: instances} }
 
 // ByID returns the instance with that id, or nil.
 func (s *Set) ByID(id string) *Instance {
-	if i, ok := s.byID[id]; ok {
+	s.once.Do(func() {
+		s.index = make(map[string]int, len(s.All))
+		for i, instance := range s.All {
+			s.index[instance.ID] = i
+		}
+	})
+	if i, ok := s.index[id]; ok {
 		return s.All[i]
 	}
 	return nil

@@ -20,6 +20,8 @@ type ClientConfig struct {
 	Fetch            bool                     `config:"fetch-registry"`                                // discover others; default true
 	FetchInterval    time.Duration            `config:"registry-fetch-interval-seconds,unit=s"`        // between looks at the registry; default 30s
 	DisableDelta     bool                     `config:"disable-delta"`                                 // fetch the whole registry each time; default false
+	OnlyUp           bool                     `config:"filter-only-up-instances"`                      // show resolvers only what is UP; default false (Spring: true): what is not UP is never called, but named in errors
+	SingleVIP        string                   `config:"registry-refresh-single-vip-address"`           // fetch only this VIP; default none, everything
 	Unregister       bool                     `config:"should-unregister-on-shutdown"`                 // send DELETE at stop; default true
 	GZip             bool                     `config:"g-zip-content"`                                 // ask for compressed answers; default true
 	ConnectTimeout   time.Duration            `config:"eureka-server-connect-timeout-seconds,unit=s"`  // default 2s (Spring: 5s)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +43,7 @@ func WithReplicaLogger(log *slog.Logger) ReplicaOption {
 
 // NewReplica returns a replica that knows nothing until [Replica.Run] runs.
 func NewReplica(client *Client, cfg ClientConfig, opts ...ReplicaOption) *Replica {
-	r := &Replica{client: client, cfg: cfg, log: slog.New(slog.DiscardHandler), wanted: make(chan struct{}, 1), looked: make(chan struct{})}
+	r := &Replica{to: translation{onlyUp: cfg.OnlyUp, names: &spellings{}}, client: client, cfg: cfg, log: slog.New(slog.DiscardHandler), wanted: make(chan struct{}, 1), looked: make(chan struct{})}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -74,13 +73,6 @@ func (r *Replica) Instances(ctx context.Context, service string) (*discovery.Set
 		}
 	}
 	return nil, &discovery.UnknownServiceError{Service: service, Known: r.Services()}
-}
-
-func (s *snapshot) find(service string) *discovery.Set {
-	if set, ok := s.sets[service]; ok {
-		return set
-	}
-	return s.sets[strings.ToLower(service)]
 }
 
 // Peek returns what the last snapshot says of a service, or nil, without waiting.
@@ -239,7 +231,7 @@ func (r *Replica) look(ctx context.Context) error {
 }
 
 func (r *Replica) fetch(ctx context.Context, before *snapshot) (*snapshot, error) {
-	if before == nil || len(before.apps) == 0 || r.cfg.DisableDelta {
+	if before == nil || len(before.apps) == 0 || r.cfg.DisableDelta || r.cfg.SingleVIP != "" {
 		return r.fetchAll(ctx, before)
 	}
 	changes, err := r.client.Delta(ctx)
@@ -250,8 +242,8 @@ func (r *Replica) fetch(ctx context.Context, before *snapshot) (*snapshot, error
 		}
 		return r.fetchAll(ctx, before) // deltas are off, or the server has just started
 	}
-	next := r.to.delta(changes, before)
-	if wire.Hash(next.counts) == changes.Hash {
+	next := r.to.delta(changes, before, time.Now())
+	if next.hash() == changes.Hash {
 		return next, nil
 	}
 	// The delta did not reach back far enough, or was made while the registry changed. Deltas that never fit, as of servers
@@ -259,17 +251,24 @@ func (r *Replica) fetch(ctx context.Context, before *snapshot) (*snapshot, error
 	if !r.full.allowed(time.Now()) {
 		return next, nil
 	}
-	r.log.DebugContext(ctx, "the delta does not fit; fetching the whole registry", "hash", wire.Hash(next.counts), "expected", changes.Hash)
+	r.log.DebugContext(ctx, "the delta does not fit; fetching the whole registry", "hash", next.hash(), "expected", changes.Hash)
 	return r.fetchAll(ctx, before)
 }
 
 func (r *Replica) fetchAll(ctx context.Context, before *snapshot) (*snapshot, error) {
-	all, err := r.client.Applications(ctx)
+	fetch := r.client.Applications
+	if vip := r.cfg.SingleVIP; vip != "" {
+		fetch = func(ctx context.Context) (*Applications, error) { return r.client.VIP(ctx, vip) }
+	}
+	all, err := fetch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.to.full(all, before), nil
+	return r.to.full(all, before, time.Now()), nil
 }
+
+// hash is that of what the server lists.
+func (s *snapshot) hash() string { return wire.Hash(s.counts) }
 
 // fullLimit bounds full fetches after deltas that do not fit: two at once, then one a minute, after ten minutes of that six
 // an hour.

@@ -15,7 +15,7 @@ func (r *Registrar) Follow(ctx context.Context, replica *Replica) error {
 		looked := replica.nextLook()
 		if i := r.current(); i != nil {
 			if s := replica.now.Load(); s != nil {
-				own, shown := replica.to.entry(i), s.entry(i.App, i.ID())
+				own, shown := translation{preferIP: replica.to.preferIP}.entry(i), s.entry(i.App, i.ID())
 				r.enqueue(command{do: func(ctx context.Context) error { return r.compare(ctx, own, shown) }})
 			}
 		}

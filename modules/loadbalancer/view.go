@@ -14,7 +14,7 @@ import (
 type View struct {
 	set        *discovery.Set
 	candidates []candidate
-	avoided    []candidate // UP, used when nothing else is left: those of other zones, then leaving ones, then ejected ones
+	avoided    []candidate // UP, used when nothing else is left: those of other zones, then those that the registry may have lost, leaving ones, ejected ones
 	spill      int         // how many of the avoided are so for their zone alone
 	wake       int64       // when the next of the avoided returns, in Unix nanoseconds; 0: nobody is to
 	index      func() map[string]int
@@ -44,7 +44,7 @@ func (v *View) Index(id string) (int, bool) {
 // newView sorts the instances of a set into those to choose among and those to avoid. The caller holds the service's lock.
 func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time.Time) *View {
 	v := &View{set: set, candidates: make([]candidate, 0, len(set.All))}
-	var far, leaves, ejected []candidate
+	var far, doubtful, leaves, ejected []candidate
 	up := 0
 	for _, instance := range set.All {
 		if callable(instance) {
@@ -78,17 +78,23 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time
 			}
 			continue
 		}
-		if prefers.has(instance) {
+		switch {
+		case instance.Doubtful:
+			doubtful = append(doubtful, c)
+		case prefers.has(instance):
 			v.candidates = append(v.candidates, c)
-		} else {
+		default:
 			far = append(far, c)
 		}
 	}
 	if len(v.candidates) == 0 {
 		v.candidates, far = far, nil
 	}
+	if len(v.candidates) == 0 {
+		v.candidates, doubtful = doubtful, nil
+	}
 	v.spill = len(far)
-	v.avoided = slices.Concat(far, leaves, ejected)
+	v.avoided = slices.Concat(far, doubtful, leaves, ejected)
 	if len(v.candidates) == 0 {
 		v.candidates, v.avoided = v.avoided, nil // better than nobody
 	}

@@ -99,3 +99,16 @@ func TestAnUnknownWayOfChoosingIsSaidOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, log.String(), "same-instance-preference")
 }
+
+func TestInstancesThatTheRegistryMayHaveLostComeLast(t *testing.T) {
+	all := of(3)
+	all[0].Doubtful = true
+	b := balancer(t, stock(all...), loadbalancer.Random)
+	require.NotContains(t, seen(t, b, 100), "i0")
+	p, err := b.Pick(context.Background(), loadbalancer.Request{Service: "stock", Tried: []string{"i1", "i2"}})
+	require.NoError(t, err)
+	require.Equal(t, "i0", p.Instance().ID)
+	p.Done(loadbalancer.Outcome{})
+	all[1].Doubtful, all[2].Doubtful = true, true
+	require.Len(t, seen(t, balancer(t, stock(all...), loadbalancer.Random), 100), 3, "better than nobody")
+}

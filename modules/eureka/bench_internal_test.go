@@ -1,0 +1,51 @@
+package eureka
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/internal/wire"
+)
+
+func BenchmarkDelta(b *testing.B) {
+	f, err := os.Open("../../scripts/benchmarks/testdata/registry-10000.json.gz")
+	if err != nil {
+		b.Skip(err)
+	}
+	z, _ := gzip.NewReader(f)
+	data, _ := io.ReadAll(z)
+	all, _ := DecodeApplications(data)
+	t := translation{names: &spellings{}}
+	before := t.full(all, nil, time.Now())
+	b.Run("full", func(b *testing.B) {
+		for b.Loop() {
+			t.full(all, before, time.Now())
+		}
+	})
+	for _, spread := range []int{2, 100} {
+		for _, same := range []bool{true, false} {
+			changes := &Applications{}
+			for n := range 100 {
+				app := all.Applications[n%spread]
+				i := *app.Instances[n/spread]
+				i.Action = wire.Modified
+				if !same {
+					i.Status = discovery.Down
+				}
+				changes.Applications = append(changes.Applications, Application{Name: app.Name, Instances: []*Instance{&i}})
+			}
+			b.Run(fmt.Sprint("delta over ", spread, " apps same ", same), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					next := t.delta(changes, before, time.Now())
+					next.hash()
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package eureka
+
+import (
+	"time"
+)
+
+// A registry that was restarted, or that lost its peers, answers with far less than there is. What it says is believed at once; that it
+// says nothing of most instances of an application, or of all applications, only once it repeats it. Until then those
+// instances are kept, behind the others.
+
+// doubt is an instance that the last full answer did not hold.
+type doubt struct {
+	app, id string
+	since   time.Time
+	looks   int // since then, neither repeated nor refuted
+}
+
+// How long an instance is kept at the most that answers do not hold.
+const (
+	mostDoubtLooks = 3
+	mostDoubt      = 90 * time.Second
+)
+
+// doubt keeps the instances whose absence is not believed yet. The draft holds a full answer.
+func (d *draft) doubt(now time.Time) {
+	doubted := map[[2]string]bool{}
+	for _, one := range d.before.doubts {
+		doubted[[2]string{one.app, one.id}] = true // its absence is repeated now
+	}
+	nothing := len(d.next.apps) == 0
+	for name, before := range d.before.apps {
+		listed := d.next.apps[name].byID()
+		var lost []*entry
+		fresh := 0
+		for _, e := range before.entries {
+			if doubted[[2]string{name, e.instance.ID}] {
+				continue
+			}
+			fresh++
+			if listed[e.instance.ID] == nil {
+				lost = append(lost, e)
+			}
+		}
+		if !nothing && (fresh < 2 || 2*len(lost) <= fresh) {
+			continue
+		}
+		for _, e := range lost {
+			instance := *e.instance
+			instance.Doubtful = true
+			app := d.next.apps[name]
+			if app == nil {
+				app = &application{}
+				d.next.apps[name] = app
+			}
+			kept := &entry{instance: &instance, names: e.names, dirty: e.dirty}
+			app.entries = append(app.entries, kept)
+			d.next.hold(name, kept)
+			d.next.doubts = append(d.next.doubts, doubt{app: name, id: instance.ID, since: now})
+		}
+	}
+}
+
+// settle ends doubts: when a delta whose hash fits repeats that the instances are gone, or when they have lasted too long.
+func (d *draft) settle(hash string, now time.Time) {
+	if len(d.before.doubts) == 0 {
+		return
+	}
+	repeated := d.next.hash() == hash
+	d.next.doubts = nil
+	for _, one := range d.before.doubts {
+		app, at := d.look(one.app, one.id)
+		if at < 0 || !app.entries[at].instance.Doubtful {
+			continue // it is back
+		}
+		if one.looks++; repeated || one.looks >= mostDoubtLooks || now.Sub(one.since) >= mostDoubt {
+			d.drop(one.app, one.id)
+			continue
+		}
+		d.next.doubts = append(d.next.doubts, one)
+	}
+}
