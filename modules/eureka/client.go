@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
@@ -41,8 +41,12 @@ type Client struct {
 	limit    int64
 	timeout  time.Duration // of one attempt, when the caller's context allows more
 	patience time.Duration // to the headers of what is read, while another server is left
+	identity func() string // for DiscoveryIdentity-Id
 	outage   outage
 	events   *events
+
+	reconnect time.Duration
+	made      atomic.Int64 // when connections were last made anew, in Unix nanoseconds
 }
 
 // Option adjusts a [Client] beyond its Config.
@@ -52,6 +56,7 @@ type options struct {
 	transport http.RoundTripper
 	log       *slog.Logger
 	listeners []Listener
+	identity  func() string
 }
 
 type optionFunc func(*options)
@@ -66,6 +71,12 @@ func WithTransport(rt http.RoundTripper) Option {
 // WithLogger says when no server answers, and when one does again. Default: nothing is said.
 func WithLogger(log *slog.Logger) Option {
 	return optionFunc(func(o *options) { o.log = log })
+}
+
+// WithIdentity tells servers the address that id returns in the header DiscoveryIdentity-Id, as Netflix's client does. Default:
+// none.
+func WithIdentity(id func() string) Option {
+	return optionFunc(func(o *options) { o.identity = sync.OnceValue(id) })
 }
 
 // NewClient returns a client of the servers in cfg. It connects on first use.
@@ -83,34 +94,14 @@ func NewClient(cfg ClientConfig, opts ...Option) (*Client, error) {
 		limit: int64(cfg.MaxResponse), timeout: cfg.ConnectTimeout + 2*cfg.ReadTimeout,
 		outage: outage{log: log}, events: &events{listeners: o.listeners, log: log},
 	}
+	c.identity, c.reconnect = o.identity, cfg.Transport.Reconnect
+	c.made.Store(time.Now().UnixNano())
 	// An eighth of the interval for each but the last, so that with two servers a look is answered within a quarter.
 	c.patience = max(cfg.FetchInterval/8, 500*time.Millisecond)
 	if o.transport == nil {
 		c.http, c.renewals = newTransport(cfg), newTransport(cfg)
 	}
 	return c, nil
-}
-
-// newTransport returns a transport for a handful of servers. Eureka is inside the estate, so no proxy of the environment
-// stands in between.
-func newTransport(cfg ClientConfig) *http.Transport {
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   cfg.ConnectTimeout,
-		ResponseHeaderTimeout: cfg.ReadTimeout,
-		IdleConnTimeout:       cfg.IdleTimeout,
-		MaxIdleConnsPerHost:   4,
-		DisableCompression:    !cfg.GZip,
-	}
-}
-
-// CloseIdleConnections closes connections that nobody uses.
-func (c *Client) CloseIdleConnections() {
-	for _, rt := range []http.RoundTripper{c.http, c.renewals} {
-		if t, ok := rt.(interface{ CloseIdleConnections() }); ok {
-			t.CloseIdleConnections()
-		}
-	}
 }
 
 // request is one operation, before a server is chosen.
@@ -143,6 +134,7 @@ type answer struct {
 // do asks servers in order until one gives an answer that the operation knows. decode may refuse an answer, too: a page of
 // a proxy with status 200 is no registry.
 func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (answer, error) {
+	c.age()
 	var failures []error
 	order := c.cluster.candidates(time.Now())
 	for n, i := range order {
@@ -162,75 +154,17 @@ func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (
 			return a, context.Cause(ctx) // the caller's own doing says nothing about the server
 		}
 		failures = append(failures, err)
-		c.cluster.failed(i, time.Now())
+		var asked time.Duration
+		if status != nil {
+			asked = status.RetryAfter
+		}
+		c.cluster.failed(i, time.Now(), asked)
 		if ctx.Err() != nil {
 			break
 		}
 	}
 	return answer{}, &ServerError{Op: r.method + " " + r.path, Attempts: failures}
 }
-
-// attempt asks one server. While others are left it gets at most half of the caller's time.
-func (c *Client) attempt(ctx context.Context, r request, s server, left int) (answer, error) {
-	timeout := c.timeout
-	if deadline, ok := ctx.Deadline(); ok && left > 0 {
-		timeout = min(timeout, time.Until(deadline)/2)
-	}
-	ctx, end := context.WithTimeout(ctx, timeout)
-	defer end()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	target := s.base + r.path
-	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
-	if err != nil {
-		return answer{}, fmt.Errorf("eureka: %s %s: %w", r.method, target, err)
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "archimedes-eureka-client")
-	req.Header.Set("DiscoveryIdentity-Name", "DefaultClient")
-	req.Header.Set("DiscoveryIdentity-Version", "1.4")
-	if len(r.body) > 0 {
-		req.Header.Set("Content-Type", "application/json")
-	} else {
-		req.Body, req.GetBody = http.NoBody, nil
-	}
-	if s.basic != "" {
-		req.Header.Set("Authorization", s.basic)
-	}
-	rt := c.http
-	if r.write {
-		rt = c.renewals
-	}
-	late := time.AfterFunc(c.patience, func() { cancel(errLate) })
-	if r.write || left == 0 {
-		late.Stop()
-	}
-	response, err := rt.RoundTrip(req)
-	late.Stop() // a large registry may take longer than its headers
-	if err != nil {
-		if cause := context.Cause(ctx); errors.Is(cause, errLate) {
-			err = cause
-		}
-		return answer{}, &answerError{method: r.method, url: target, err: err}
-	}
-	defer response.Body.Close()
-	a := answer{status: response.StatusCode, server: s.base, url: target}
-	if a.status < 200 || a.status > 299 {
-		// The body of a refusal means nothing to a client: a 404 to a heartbeat carries an error page on Spring's server.
-		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
-		return a, &StatusError{Method: r.method, URL: target, Code: a.status}
-	}
-	if a.body, err = io.ReadAll(io.LimitReader(response.Body, c.limit+1)); err != nil {
-		return a, &answerError{method: r.method, url: target, err: fmt.Errorf("read the answer: %w", err)}
-	}
-	if int64(len(a.body)) > c.limit {
-		return a, &answerError{method: r.method, url: target, err: fmt.Errorf("the answer is larger than %d bytes", c.limit)}
-	}
-	return a, nil
-}
-
-// errLate is why a server is left for the next.
-var errLate = errors.New("no answer in time, and another server is left")
 
 // write is an operation whose answer has no content that matters.
 func (c *Client) write(ctx context.Context, r request) error {
@@ -353,6 +287,7 @@ var ErrUnknownInstance = errors.New("eureka: unknown instance")
 type StatusError struct {
 	Method, URL string // without credentials
 	Code        int
+	RetryAfter  time.Duration // what a 429 or 503 asks for, at most 5 min; else 0
 }
 
 // Error returns method, URL and status.

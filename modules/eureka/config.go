@@ -2,9 +2,11 @@ package eureka
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +32,25 @@ type ClientConfig struct {
 	InitialFetchWait time.Duration            `config:"initial-fetch-wait"`                            // ours: how long a call by name may wait for the first snapshot; default 5s
 	Order            int                      `config:"order"`                                         // place among the resolvers; default 0
 	MaxResponse      config.DataSize          `config:"max-response-size"`                             // ours: of an answer, unpacked; default 256MB
+	Auth             map[string]AuthConfig    `config:"auth"`                                          // ours: zone → credentials, for servers without credentials in their URL; default none
+	TLS              TLSConfig                `config:"tls"`
+	Transport        TransportConfig          `config:"transport"`
+}
+
+// AuthConfig is "eureka.client.auth.<zone>": HTTP Basic.
+type AuthConfig struct {
+	Username string        `config:"username"`
+	Password config.Secret `config:"password"`
+}
+
+// TLSConfig is "eureka.client.tls".
+type TLSConfig struct {
+	TrustStore string `config:"trust-store"` // PEM file of the authorities that servers are trusted by; file: may stand before it; default the system's
+}
+
+// TransportConfig is "eureka.client.transport".
+type TransportConfig struct {
+	Reconnect time.Duration `config:"session-ed-client-reconnect-interval-seconds,unit=s"` // after which connections are made anew, so that a server that moved is found; default 1200s
 }
 
 // DefaultClientConfig returns the settings in force when application.yml is silent.
@@ -38,7 +59,7 @@ func DefaultClientConfig() ClientConfig {
 		ServiceURL: map[string]config.Secret{defaultZone: defaultServer},
 		Register:   true, Fetch: true, Unregister: true, GZip: true,
 		FetchInterval: 30 * time.Second, ConnectTimeout: 2 * time.Second, ReadTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second,
-		InitialFetchWait: 5 * time.Second, MaxResponse: 256 * config.Megabyte,
+		InitialFetchWait: 5 * time.Second, MaxResponse: 256 * config.Megabyte, Transport: TransportConfig{Reconnect: 20 * time.Minute},
 	}
 }
 
@@ -57,6 +78,7 @@ func (c ClientConfig) Validate() error {
 	}{
 		{"registry-fetch-interval-seconds", c.FetchInterval}, {"eureka-server-connect-timeout-seconds", c.ConnectTimeout},
 		{"eureka-server-read-timeout-seconds", c.ReadTimeout}, {"eureka-connection-idle-timeout-seconds", c.IdleTimeout},
+		{"transport.session-ed-client-reconnect-interval-seconds", c.Transport.Reconnect},
 	} {
 		if d.d <= 0 {
 			fault(d.key, "must be positive")
@@ -67,6 +89,14 @@ func (c ClientConfig) Validate() error {
 	}
 	if c.MaxResponse <= 0 {
 		fault("max-response-size", "must be positive")
+	}
+	if _, err := c.TLS.pool(); err != nil {
+		fault("tls.trust-store", err.Error())
+	}
+	for _, zone := range slices.Sorted(maps.Keys(c.Auth)) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(c.ServiceURL)), func(known string) bool { return strings.EqualFold(known, zone) }) {
+			fault("auth."+zone, "is no zone of service-url")
+		}
 	}
 	for _, zone := range slices.Sorted(maps.Keys(c.ServiceURL)) {
 		if _, err := parseServers(string(c.ServiceURL[zone])); err != nil {
@@ -91,7 +121,33 @@ func (c ClientConfig) servers() []server {
 		c.ServiceURL = map[string]config.Secret{defaultZone: defaultServer}
 	}
 	all, _ := parseServers(string(c.ServiceURL[zones[0]])) // Validate has seen them
+	for zone, auth := range c.Auth {
+		if !strings.EqualFold(zone, zones[0]) {
+			continue
+		}
+		for i := range all {
+			if all[i].basic == "" {
+				all[i].basic = basic(auth.Username, string(auth.Password))
+			}
+		}
+	}
 	return all
+}
+
+// pool returns the authorities; nil are the system's.
+func (c TLSConfig) pool() (*x509.CertPool, error) {
+	if c.TrustStore == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(strings.TrimPrefix(c.TrustStore, "file:"))
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form (a PKCS12 or JKS store is converted with keytool and openssl)", c.TrustStore)
+	}
+	return pool, nil
 }
 
 func isDefault(zone string) bool {

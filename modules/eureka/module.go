@@ -28,7 +28,10 @@ func Module(c *config.Config) fx.Option {
 	self := sync.OnceValues(func() (Host, error) { return findSelf(c) })
 	c.Compute("spring.cloud.client.hostname", func() (string, error) { h, err := self(); return h.Name, err })
 	c.Compute("spring.cloud.client.ip-address", func() (string, error) { h, err := self(); return h.IP, err })
-	parts := []fx.Option{fx.Provide(newClientConfig, newClient)}
+	parts := []fx.Option{
+		fx.Provide(newClientConfig, newClient),
+		fx.Supply(identity(func() string { h, _ := self(); return h.IP })),
+	}
 	fetches := c.Enabled("eureka.replica", "eureka.client.fetch-registry", true)
 	if fetches {
 		parts = append(parts, fx.Provide(newReplicaFor, discovery.AsResolver(func(r *Replica) *Replica { return r })))
@@ -90,6 +93,9 @@ func AsCustomizer(constructor any) any {
 // hostFinder returns the own host, found when first asked for.
 type hostFinder func() Host
 
+// identity returns the own address, found when first asked for.
+type identity func() string
+
 // switchedOn reads a switch that is on by default.
 func switchedOn(c *config.Config, key string) (bool, error) {
 	value, _, err := c.Value(key)
@@ -134,12 +140,13 @@ type clientParams struct {
 	Config    ClientConfig
 	Listeners []Listener        `group:"eureka.listeners"`
 	Transport http.RoundTripper `name:"eureka.transport" optional:"true"`
+	Identity  identity
 	Log       *slog.Logger
 	Hooks     fx.Lifecycle
 }
 
 func newClient(p clientParams) (*Client, error) {
-	client, err := NewClient(p.Config, WithLogger(p.Log), WithListeners(p.Listeners...), WithTransport(p.Transport))
+	client, err := NewClient(p.Config, WithLogger(p.Log), WithListeners(p.Listeners...), WithTransport(p.Transport), WithIdentity(p.Identity))
 	if err != nil {
 		return nil, err
 	}

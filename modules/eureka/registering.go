@@ -280,7 +280,12 @@ func (r *Registrar) failed(ctx context.Context, op Operation, err error) {
 	r.client.events.failed(op, err)
 	longest := min(r.cfg.RenewInterval, r.cfg.LeaseDuration/3) * 8 / 10
 	w.pause = min(max(2*w.pause, 500*time.Millisecond), longest)
-	w.due = time.Now().Add(jitter(w.pause))
+	pause := w.pause
+	var busy *StatusError
+	if errors.As(err, &busy) { // as it asks, but not beyond a third of the lease
+		pause = max(pause, min(busy.RetryAfter, longest))
+	}
+	w.due = time.Now().Add(jitter(pause))
 }
 
 // jitter spreads clients that started together: 90 to 100 % of d.

@@ -201,7 +201,10 @@ func (r *Replica) Run(ctx context.Context) error {
 		close(r.looked)
 		r.looked = make(chan struct{})
 		r.mu.Unlock()
-		if err != nil && r.now.Load() == nil {
+		var busy *StatusError
+		if errors.As(err, &busy) && busy.RetryAfter > 0 {
+			pause = max(busy.RetryAfter, pause)
+		} else if err != nil && r.now.Load() == nil {
 			pause = min(max(2*pause, 500*time.Millisecond), r.cfg.FetchInterval) // nothing is known yet: be quick
 		} else {
 			pause = r.cfg.FetchInterval

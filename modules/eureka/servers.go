@@ -59,10 +59,10 @@ func parseServer(text string) (server, error) {
 	if !ok || scheme != "http" && scheme != "https" {
 		return server{}, errors.New("every server must be a URL such as http://eureka-1:8761/eureka/")
 	}
-	var basic string
+	var credentials string
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		user, password, _ := strings.Cut(rest[:at], ":")
-		basic = "Basic " + base64.StdEncoding.EncodeToString([]byte(unescape(user)+":"+unescape(password)))
+		credentials = basic(unescape(user), unescape(password))
 		rest = rest[at+1:]
 	}
 	u, err := url.Parse(scheme + "://" + rest)
@@ -72,7 +72,12 @@ func parseServer(text string) (server, error) {
 	if u.RawQuery != "" || u.Fragment != "" {
 		return server{}, fmt.Errorf("the server %s must not have a query or a fragment", u.Host)
 	}
-	return server{base: strings.TrimSuffix(u.String(), "/") + "/", basic: basic}, nil
+	return server{base: strings.TrimSuffix(u.String(), "/") + "/", basic: credentials}, nil
+}
+
+// basic returns the value of an Authorization header.
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
 // unescape decodes %XX and leaves every other % alone.
@@ -135,11 +140,12 @@ func (c *cluster) candidates(now time.Time) []int {
 	return order
 }
 
-func (c *cluster) failed(i int, now time.Time) {
+// failed passes a server over for a while, and at least for as long as it asks for.
+func (c *cluster) failed(i int, now time.Time, asked time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &c.states[i]
-	s.until = now.Add(min(minQuarantine<<min(s.failures, 10), maxQuarantine))
+	s.until = now.Add(max(min(minQuarantine<<min(s.failures, 10), maxQuarantine), asked))
 	s.failures++
 }
 

@@ -1,0 +1,188 @@
+package eureka
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// newTransport returns a transport for a handful of servers. Eureka is inside the estate, so no proxy of the environment
+// stands in between.
+func newTransport(cfg ClientConfig) *http.Transport {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   cfg.ConnectTimeout,
+		TLSClientConfig:       tlsConfig(cfg),
+		ResponseHeaderTimeout: cfg.ReadTimeout,
+		IdleConnTimeout:       cfg.IdleTimeout,
+		MaxIdleConnsPerHost:   4,
+		DisableCompression:    !cfg.GZip,
+	}
+}
+
+func tlsConfig(cfg ClientConfig) *tls.Config {
+	pool, err := cfg.TLS.pool()
+	if err != nil || pool == nil { // Validate has seen it
+		return nil
+	}
+	return &tls.Config{RootCAs: pool}
+}
+
+// age makes connections anew after a while, so that the names of servers are looked up again.
+func (c *Client) age() {
+	now, made := time.Now().UnixNano(), c.made.Load()
+	if time.Duration(now-made) >= c.reconnect && c.made.CompareAndSwap(made, now) {
+		c.CloseIdleConnections()
+	}
+}
+
+// CloseIdleConnections closes connections that nobody uses.
+func (c *Client) CloseIdleConnections() {
+	for _, rt := range []http.RoundTripper{c.http, c.renewals} {
+		if t, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
+	}
+}
+
+// attempt asks one server. While others are left it gets at most half of the caller's time.
+func (c *Client) attempt(ctx context.Context, r request, s server, left int) (answer, error) {
+	timeout := c.timeout
+	if deadline, ok := ctx.Deadline(); ok && left > 0 {
+		timeout = min(timeout, time.Until(deadline)/2)
+	}
+	ctx, end := context.WithTimeout(ctx, timeout)
+	defer end()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(c.patience, func() { cancel(errLate) })
+	defer late.Stop()
+	if r.write || left == 0 {
+		late.Stop()
+	}
+	response, target, err := c.follow(ctx, r, s)
+	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errLate) {
+			err = cause
+		}
+		return answer{}, &answerError{method: r.method, url: target, err: err}
+	}
+	late.Stop() // a large registry may take longer than its headers
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, server: s.base, url: target}
+	if a.status < 200 || a.status > 299 {
+		// The body of a refusal means nothing to a client: a 404 to a heartbeat carries an error page on Spring's server.
+		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
+		return a, &StatusError{Method: r.method, URL: target, Code: a.status, RetryAfter: retryAfter(response)}
+	}
+	if a.body, err = io.ReadAll(io.LimitReader(response.Body, c.limit+1)); err != nil {
+		return a, &answerError{method: r.method, url: target, err: fmt.Errorf("read the answer: %w", err)}
+	}
+	if int64(len(a.body)) > c.limit {
+		return a, &answerError{method: r.method, url: target, err: fmt.Errorf("the answer is larger than %d bytes", c.limit)}
+	}
+	return a, nil
+}
+
+// follow sends a request and what its answers redirect to.
+func (c *Client) follow(ctx context.Context, r request, s server) (response *http.Response, target string, err error) {
+	target, credentials := s.base+r.path, s.basic
+	for hops := 0; ; hops++ {
+		if response, err = c.send(ctx, r, target, credentials); err != nil {
+			return nil, target, err
+		}
+		to, elsewhere := redirected(response, target)
+		if to == "" {
+			return response, target, nil
+		}
+		_ = response.Body.Close()
+		if hops == mostRedirects {
+			return nil, target, errRedirects
+		}
+		if target = to; elsewhere {
+			credentials = "" // they were not meant for whoever is there
+		}
+	}
+}
+
+// send sends one request.
+func (c *Client) send(ctx context.Context, r request, target, credentials string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "archimedes-eureka-client")
+	req.Header.Set("DiscoveryIdentity-Name", "DefaultClient")
+	req.Header.Set("DiscoveryIdentity-Version", "1.4")
+	if c.identity != nil {
+		if id := c.identity(); id != "" {
+			req.Header.Set("DiscoveryIdentity-Id", id)
+		}
+	}
+	if len(r.body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	} else {
+		req.Body, req.GetBody = http.NoBody, nil
+	}
+	if credentials != "" {
+		req.Header.Set("Authorization", credentials)
+	}
+	if r.write {
+		return c.renewals.RoundTrip(req)
+	}
+	return c.http.RoundTrip(req)
+}
+
+// mostRedirects is how many redirects one request follows; its method stays.
+const mostRedirects = 5
+
+var errRedirects = errors.New("redirected too often")
+
+// redirected returns where the answer to a request for a URL sends it, and whether to another server; "" for an answer that stays.
+func redirected(response *http.Response, from string) (target string, elsewhere bool) {
+	switch response.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return "", false
+	}
+	at, err := url.Parse(from)
+	location := response.Header.Get("Location")
+	if err != nil || location == "" {
+		return "", false
+	}
+	to, err := at.Parse(location)
+	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.User != nil {
+		return "", false
+	}
+	return to.String(), to.Scheme != at.Scheme || to.Host != at.Host
+}
+
+// mostRetryAfter bounds what a server may ask for: one that is wrong must not keep its clients away for a day.
+const mostRetryAfter = 5 * time.Minute
+
+// retryAfter returns how long a server that is busy asks to be left alone.
+func retryAfter(response *http.Response) time.Duration {
+	if response.StatusCode != http.StatusTooManyRequests && response.StatusCode != http.StatusServiceUnavailable {
+		return 0
+	}
+	text := response.Header.Get("Retry-After")
+	var asked time.Duration
+	if seconds, err := strconv.Atoi(text); err == nil {
+		asked = time.Duration(min(seconds, int(mostRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		asked = time.Until(at)
+	}
+	return max(0, min(asked, mostRetryAfter))
+}
+
+// errLate is why a server is left for the next.
+var errLate = errors.New("no answer in time, and another server is left")
