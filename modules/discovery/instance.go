@@ -108,6 +108,17 @@ func (m Metadata) Map() map[string]string {
 	return out
 }
 
+// With returns the entries of m and of changes, which count; an empty value leaves its key out.
+func (m Metadata) With(changes map[string]string) Metadata {
+	all := m.Map()
+	for key, value := range changes {
+		if all[key] = value; value == "" {
+			delete(all, key)
+		}
+	}
+	return NewMetadata(all)
+}
+
 // Set is the instances of one service at one moment. It is immutable: whoever derives something from it may keep that
 // for as long as a [Resolver] returns the same set.
 type Set struct {

@@ -45,8 +45,10 @@ type Client struct {
 	outage   outage
 	events   *events
 
+	clock     func() time.Time // tells lastDirtyTimestamp
 	reconnect time.Duration
-	made      atomic.Int64 // when connections were last made anew, in Unix nanoseconds
+	began     time.Time
+	made      atomic.Int64 // when connections were last made anew, in nanoseconds since began
 }
 
 // Option adjusts a [Client] beyond its Config.
@@ -57,6 +59,7 @@ type options struct {
 	log       *slog.Logger
 	listeners []Listener
 	identity  func() string
+	clock     func() time.Time
 }
 
 type optionFunc func(*options)
@@ -79,23 +82,28 @@ func WithIdentity(id func() string) Option {
 	return optionFunc(func(o *options) { o.identity = sync.OnceValue(id) })
 }
 
+// WithClock makes the client, and what is built on it, believe another wall clock; a test's can be set back and forward. Default: the
+// system's. Waiting does not follow it.
+func WithClock(now func() time.Time) Option { return optionFunc(func(o *options) { o.clock = now }) }
+
 // NewClient returns a client of the servers in cfg. It connects on first use.
 func NewClient(cfg ClientConfig, opts ...Option) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("eureka: %w", err)
 	}
-	o := options{log: slog.New(slog.DiscardHandler)}
+	o := options{log: slog.New(slog.DiscardHandler), clock: time.Now}
 	for _, opt := range opts {
 		opt.apply(&o)
 	}
 	log := o.log.With("logger", "eureka.client")
+	connect, readTimeout := cfg.timeouts()
 	c := &Client{
 		cluster: newCluster(cfg.servers()), http: o.transport, renewals: o.transport, gzip: cfg.GZip,
-		limit: int64(cfg.MaxResponse), timeout: cfg.ConnectTimeout + 2*cfg.ReadTimeout,
+		limit: int64(cfg.MaxResponse), timeout: connect + 2*readTimeout,
 		outage: outage{log: log}, events: &events{listeners: o.listeners, log: log},
 	}
 	c.identity, c.reconnect = o.identity, cfg.Transport.Reconnect
-	c.made.Store(time.Now().UnixNano())
+	c.clock, c.began = o.clock, time.Now()
 	// An eighth of the interval for each but the last, so that with two servers a look is answered within a quarter.
 	c.patience = max(cfg.FetchInterval/8, 500*time.Millisecond)
 	if o.transport == nil {
@@ -108,6 +116,7 @@ func NewClient(cfg ClientConfig, opts ...Option) (*Client, error) {
 type request struct {
 	method, path string // path relative to a server's base, escaped
 	body         []byte
+	accept       string // default JSON
 	write        bool
 	ok           func(status int) bool // answers of the operation; others make the next server be asked
 }
@@ -127,6 +136,7 @@ func exactly(statuses ...int) func(int) bool {
 type answer struct {
 	status int
 	body   []byte
+	xml    bool // it says so
 	server string
 	url    string
 }
@@ -237,44 +247,52 @@ func (c *Client) UpdateMetadata(ctx context.Context, app, id string, entries map
 
 // Applications returns the whole registry.
 func (c *Client) Applications(ctx context.Context) (*Applications, error) {
-	return read(ctx, c, "apps/", wire.DecodeApplications)
+	return read(ctx, c, "apps/", wire.DecodeApplications, wire.DecodeApplicationsXML)
 }
+
+// noDelta are the answers of servers that offer no deltas, or not yet.
+var noDelta = []int{http.StatusNotFound, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented}
 
 // Delta returns what changed in the last minutes.
 func (c *Client) Delta(ctx context.Context) (*Applications, error) {
-	return read(ctx, c, "apps/delta", wire.DecodeApplications, http.StatusNotFound, http.StatusForbidden)
+	return read(ctx, c, "apps/delta", wire.DecodeApplications, wire.DecodeApplicationsXML, noDelta...)
 }
 
 // Application returns the instances of one application; its name ignores case. [ErrUnknownInstance]: there are none.
 func (c *Client) Application(ctx context.Context, app string) (*Application, error) {
-	return read(ctx, c, appPath(app), wire.DecodeApplication, http.StatusNotFound)
+	return read(ctx, c, appPath(app), wire.DecodeApplication, wire.DecodeApplicationXML, http.StatusNotFound)
 }
 
 // Instance returns one instance. [ErrUnknownInstance]: it is not listed.
 func (c *Client) Instance(ctx context.Context, app, id string) (*Instance, error) {
-	return read(ctx, c, appPath(app, id), wire.DecodeInstance, http.StatusNotFound)
+	return read(ctx, c, appPath(app, id), wire.DecodeInstance, wire.DecodeInstanceXML, http.StatusNotFound)
 }
 
 // InstanceByID returns the first instance with that id in any application.
 func (c *Client) InstanceByID(ctx context.Context, id string) (*Instance, error) {
-	return read(ctx, c, path("instances", id), wire.DecodeInstance, http.StatusNotFound)
+	return read(ctx, c, path("instances", id), wire.DecodeInstance, wire.DecodeInstanceXML, http.StatusNotFound)
 }
 
 // VIP returns the instances of a virtual host name; it is case-sensitive.
 func (c *Client) VIP(ctx context.Context, vip string) (*Applications, error) {
-	return read(ctx, c, path("vips", vip), wire.DecodeApplications, http.StatusNotFound)
+	return read(ctx, c, path("vips", vip), wire.DecodeApplications, wire.DecodeApplicationsXML, http.StatusNotFound)
 }
 
 // SecureVIP is [Client.VIP] for secure virtual host names.
 func (c *Client) SecureVIP(ctx context.Context, vip string) (*Applications, error) {
-	return read(ctx, c, path("svips", vip), wire.DecodeApplications, http.StatusNotFound)
+	return read(ctx, c, path("svips", vip), wire.DecodeApplications, wire.DecodeApplicationsXML, http.StatusNotFound)
 }
 
-// read is an operation whose answer is a document; final are the refusals that are an answer, too.
-func read[T any](ctx context.Context, c *Client, path string, decode func([]byte) (T, error), final ...int) (T, error) {
+// read is an operation whose answer is a document, in JSON as asked for or in XML all the same; final are the refusals that are an
+// answer, too.
+func read[T any](ctx context.Context, c *Client, path string, decode, decodeXML func([]byte) (T, error), final ...int) (T, error) {
 	var value T
 	_, err := c.do(ctx, request{method: http.MethodGet, path: path, ok: exactly(final...)}, func(a answer) (err error) {
-		value, err = decode(a.body)
+		if a.xml {
+			value, err = decodeXML(a.body)
+		} else {
+			value, err = decode(a.body)
+		}
 		return err
 	})
 	return value, err

@@ -35,6 +35,24 @@ type ClientConfig struct {
 	Auth             map[string]AuthConfig    `config:"auth"`                                          // ours: zone → credentials, for servers without credentials in their URL; default none
 	TLS              TLSConfig                `config:"tls"`
 	Transport        TransportConfig          `config:"transport"`
+	HealthCheck      HealthCheckConfig        `config:"healthcheck"`
+	CheckInterval    time.Duration            `config:"instance-info-replication-interval-seconds,unit=s"` // in which the program's health is checked three times, with healthcheck.enabled; default 30s
+	Timeout          TimeoutConfig            `config:"timeout"`
+	RestClient       struct {
+		Timeout TimeoutConfig `config:"timeout"`
+	} `config:"restclient"` // an older spelling of timeout
+	RestTemplate TimeoutConfig `config:"rest-template-timeout"` // the oldest
+}
+
+// HealthCheckConfig is "eureka.client.healthcheck".
+type HealthCheckConfig struct {
+	Enabled bool `config:"enabled"` // the status follows the health of the program, as two of three checks say, Eureka's own left out; default false
+}
+
+// TimeoutConfig is "eureka.client.timeout", Spring's newer keys, which count more than eureka-server-*-timeout-seconds; 0 says nothing.
+type TimeoutConfig struct {
+	Connect time.Duration `config:"connect-timeout,unit=ms"`
+	Socket  time.Duration `config:"socket-timeout,unit=ms"` // to the headers of an answer
 }
 
 // AuthConfig is "eureka.client.auth.<zone>": HTTP Basic.
@@ -59,7 +77,7 @@ func DefaultClientConfig() ClientConfig {
 		ServiceURL: map[string]config.Secret{defaultZone: defaultServer},
 		Register:   true, Fetch: true, Unregister: true, GZip: true,
 		FetchInterval: 30 * time.Second, ConnectTimeout: 2 * time.Second, ReadTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second,
-		InitialFetchWait: 5 * time.Second, MaxResponse: 256 * config.Megabyte, Transport: TransportConfig{Reconnect: 20 * time.Minute},
+		InitialFetchWait: 5 * time.Second, MaxResponse: 256 * config.Megabyte, Transport: TransportConfig{Reconnect: 20 * time.Minute}, CheckInterval: 30 * time.Second,
 	}
 }
 
@@ -79,9 +97,21 @@ func (c ClientConfig) Validate() error {
 		{"registry-fetch-interval-seconds", c.FetchInterval}, {"eureka-server-connect-timeout-seconds", c.ConnectTimeout},
 		{"eureka-server-read-timeout-seconds", c.ReadTimeout}, {"eureka-connection-idle-timeout-seconds", c.IdleTimeout},
 		{"transport.session-ed-client-reconnect-interval-seconds", c.Transport.Reconnect},
+		{"instance-info-replication-interval-seconds", c.CheckInterval},
 	} {
 		if d.d <= 0 {
 			fault(d.key, "must be positive")
+		}
+	}
+	for _, t := range []struct {
+		key string
+		cfg TimeoutConfig
+	}{{"timeout", c.Timeout}, {"restclient.timeout", c.RestClient.Timeout}, {"rest-template-timeout", c.RestTemplate}} {
+		if t.cfg.Connect < 0 {
+			fault(t.key+".connect-timeout", "must not be negative")
+		}
+		if t.cfg.Socket < 0 {
+			fault(t.key+".socket-timeout", "must not be negative")
 		}
 	}
 	if c.InitialFetchWait < 0 {
@@ -104,6 +134,13 @@ func (c ClientConfig) Validate() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// timeouts returns how long a connection and the headers of an answer may take.
+func (c ClientConfig) timeouts() (connect, read time.Duration) {
+	connect = cmp.Or(c.Timeout.Connect, c.RestClient.Timeout.Connect, c.RestTemplate.Connect, c.ConnectTimeout)
+	read = cmp.Or(c.Timeout.Socket, c.RestClient.Timeout.Socket, c.RestTemplate.Socket, c.ReadTimeout)
+	return connect, read
 }
 
 // servers returns the servers of the default zone. A map that a file and the environment fill can hold the zone in two

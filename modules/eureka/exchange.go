@@ -2,6 +2,7 @@ package eureka
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,17 +12,19 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // newTransport returns a transport for a handful of servers. Eureka is inside the estate, so no proxy of the environment
 // stands in between.
 func newTransport(cfg ClientConfig) *http.Transport {
+	connect, read := cfg.timeouts()
 	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   cfg.ConnectTimeout,
+		DialContext:           (&net.Dialer{Timeout: connect, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   connect,
 		TLSClientConfig:       tlsConfig(cfg),
-		ResponseHeaderTimeout: cfg.ReadTimeout,
+		ResponseHeaderTimeout: read,
 		IdleConnTimeout:       cfg.IdleTimeout,
 		MaxIdleConnsPerHost:   4,
 		DisableCompression:    !cfg.GZip,
@@ -38,7 +41,7 @@ func tlsConfig(cfg ClientConfig) *tls.Config {
 
 // age makes connections anew after a while, so that the names of servers are looked up again.
 func (c *Client) age() {
-	now, made := time.Now().UnixNano(), c.made.Load()
+	now, made := int64(time.Since(c.began)), c.made.Load()
 	if time.Duration(now-made) >= c.reconnect && c.made.CompareAndSwap(made, now) {
 		c.CloseIdleConnections()
 	}
@@ -77,7 +80,7 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 	}
 	late.Stop() // a large registry may take longer than its headers
 	defer response.Body.Close()
-	a := answer{status: response.StatusCode, server: s.base, url: target}
+	a := answer{status: response.StatusCode, server: s.base, url: target, xml: strings.Contains(response.Header.Get("Content-Type"), "xml")}
 	if a.status < 200 || a.status > 299 {
 		// The body of a refusal means nothing to a client: a 404 to a heartbeat carries an error page on Spring's server.
 		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
@@ -119,7 +122,7 @@ func (c *Client) send(ctx context.Context, r request, target, credentials string
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(r.accept, "application/json"))
 	req.Header.Set("User-Agent", "archimedes-eureka-client")
 	req.Header.Set("DiscoveryIdentity-Name", "DefaultClient")
 	req.Header.Set("DiscoveryIdentity-Version", "1.4")
@@ -133,6 +136,9 @@ func (c *Client) send(ctx context.Context, r request, target, credentials string
 	} else {
 		req.Body, req.GetBody = http.NoBody, nil
 	}
+	// Every operation may be repeated. Without a value it is not sent; it makes the transport repeat what a server that closed a kept
+	// connection has not read.
+	req.Header["Idempotency-Key"] = nil
 	if credentials != "" {
 		req.Header.Set("Authorization", credentials)
 	}

@@ -2,22 +2,9 @@ package eureka_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"io"
-	"log"
-	"math/big"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,8 +15,6 @@ import (
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/eureka"
 	"github.com/archimedes-go/archimedes/modules/eureka/eurekatest"
-	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
-	"github.com/archimedes-go/archimedes/modules/eurekaserver/rest"
 )
 
 // What becomes of a request whose first server is at fault.
@@ -48,7 +33,7 @@ var faults = []struct {
 	look, renew, register string
 }{
 	{"refused", func(_ *testing.T, s *eurekatest.Server) string { s.Stop(); return s.URL }, next, next, next},
-	{"accept queue full", func(t *testing.T, _ *eurekatest.Server) string { return blackHole(t) }, next, next, next},
+	{"accept queue full", func(t *testing.T, _ *eurekatest.Server) string { return eurekatest.BlackHole(t) }, next, next, next},
 	{"accepted and silent", at(func(s *eurekatest.Server) { s.Silent() }), next, next, next},
 	{"stalled in the body", at(func(s *eurekatest.Server) { s.StallBody() }), next, next, next},
 	{"reset", at(func(s *eurekatest.Server) { s.Reset() }), next, next, next},
@@ -90,10 +75,14 @@ var faults = []struct {
 	{"503", at(func(s *eurekatest.Server) { s.Fail(503) }), next, next, next},
 	{"503 with an absurd Retry-After", at(func(s *eurekatest.Server) { s.Busy(503, "99999999999999999999") }), next, next, next},
 	{"unknown host", func(*testing.T, *eurekatest.Server) string { return "http://nowhere.invalid:8761/eureka/" }, next, next, next},
-	{"TLS: expired", func(t *testing.T, _ *eurekatest.Server) string { return secure(t, "127.0.0.1", -time.Hour, true) }, next, next, next},
-	{"TLS: another name", func(t *testing.T, _ *eurekatest.Server) string { return secure(t, "192.0.2.1", time.Hour, true) }, next, next, next},
-	{"TLS: unknown authority", func(t *testing.T, _ *eurekatest.Server) string { return secure(t, "127.0.0.1", time.Hour, false) }, next, next, next},
-	{"TLS: trusted by eureka.client.tls.trust-store", func(t *testing.T, _ *eurekatest.Server) string { return secure(t, "127.0.0.1", time.Hour, true) }, answered, answered, answered},
+	{"TLS: expired", func(t *testing.T, _ *eurekatest.Server) string { return secure(t, eurekatest.ExpiredTLS(t, authority)) }, next, next, next},
+	{"TLS: another name", func(t *testing.T, _ *eurekatest.Server) string {
+		return secure(t, eurekatest.MisnamedTLS(t, authority))
+	}, next, next, next},
+	{"TLS: unknown authority", func(t *testing.T, _ *eurekatest.Server) string {
+		return secure(t, eurekatest.TLS(t, eurekatest.NewAuthority(t)))
+	}, next, next, next},
+	{"TLS: trusted by eureka.client.tls.trust-store", func(t *testing.T, _ *eurekatest.Server) string { return secure(t, eurekatest.TLS(t, authority)) }, answered, answered, answered},
 }
 
 func at(inject func(*eurekatest.Server)) func(*testing.T, *eurekatest.Server) string {
@@ -103,7 +92,7 @@ func at(inject func(*eurekatest.Server)) func(*testing.T, *eurekatest.Server) st
 func TestEveryFaultOfAServerHasTheOutcomeThatTheREADMESays(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	trusted(t)
+	authority = eurekatest.NewAuthority(t)
 	for _, f := range faults {
 		t.Run(f.fault, func(t *testing.T) {
 			t.Parallel()
@@ -130,7 +119,7 @@ func outcome(t *testing.T, inject func(*testing.T, *eurekatest.Server) string, r
 	cfg := eureka.DefaultClientConfig()
 	cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(url + "," + second.URL)}
 	cfg.ConnectTimeout, cfg.ReadTimeout, cfg.MaxResponse = 500*time.Millisecond, 500*time.Millisecond, 2*config.Megabyte
-	cfg.TLS.TrustStore = authority.file
+	cfg.TLS.TrustStore = authority.TrustStore
 	client, err := eureka.NewClient(cfg)
 	require.NoError(t, err)
 	defer client.CloseIdleConnections()
@@ -161,56 +150,13 @@ func outcome(t *testing.T, inject func(*testing.T, *eurekatest.Server) string, r
 	return answered
 }
 
-// authority signs the certificates of tests; file is what a trust-store names.
-var authority struct {
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-	file string
-}
+// authority is the one that the clients of the table trust.
+var authority *eurekatest.Authority
 
-// trusted makes the authority of a test.
-func trusted(t *testing.T) {
+// secure is a server over TLS.
+func secure(t *testing.T, certificate eurekatest.Option) string {
 	t.Helper()
-	authority.key, authority.cert, _ = certificate(t, nil, nil, "", time.Hour)
-	authority.file = filepath.Join(t.TempDir(), "ca.pem")
-	require.NoError(t, os.WriteFile(authority.file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.cert.Raw}), 0o600))
-}
-
-func certificate(t *testing.T, parent *x509.Certificate, parentKey *ecdsa.PrivateKey, ip string, valid time.Duration) (*ecdsa.PrivateKey, *x509.Certificate, []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(valid), KeyUsage: x509.KeyUsageDigitalSignature,
-	}
-	if parent == nil {
-		template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
-		parent, parentKey = template, key
-	} else {
-		template.IPAddresses = []net.IP{net.ParseIP(ip)}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return key, cert, der
-}
-
-// secure is a server over TLS whose certificate is for an address and valid for a while.
-func secure(t *testing.T, ip string, valid time.Duration, known bool) string {
-	t.Helper()
-	parent, parentKey := authority.cert, authority.key
-	if !known {
-		parentKey, parent, _ = certificate(t, nil, nil, "", time.Hour)
-	}
-	key, _, der := certificate(t, parent, parentKey, ip, valid)
-	r := registry.New(registry.DefaultConfig())
-	require.NoError(t, r.Register(self(here), false))
-	server := httptest.NewUnstartedServer(rest.New(r))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that clients end
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	return server.URL + "/eureka/"
+	server := eurekatest.NewServer(t, certificate)
+	server.Add(discovery.Instance{Service: "orders", ID: "me", Address: "localhost:1"})
+	return server.URL
 }

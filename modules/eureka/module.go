@@ -189,6 +189,7 @@ type registrarParams struct {
 	Host         hostFinder
 	Settings     *config.Config
 	Availability *health.Availability
+	Checks       *health.Checks
 	Customizers  []Customizer `group:"eureka.customizers"`
 	Log          *slog.Logger
 	Hooks        fx.Lifecycle
@@ -224,7 +225,23 @@ func newRegistrarFor(p registrarParams) (*Registrar, error) {
 	}
 	r := NewRegistrar(p.Client, p.Config, build, opts...)
 	lifecycle.Run(p.Hooks, p.Log, "eureka registrar", r.Run)
+	if p.ClientConfig.HealthCheck.Enabled {
+		lifecycle.Run(p.Hooks, p.Log, "eureka health check", func(ctx context.Context) error {
+			return r.FollowHealth(ctx, p.ClientConfig.CheckInterval, func(ctx context.Context) discovery.Status { return healthStatus(p.Checks.StatusWithout(ctx, "eureka")) })
+		})
+	}
 	return r, nil
+}
+
+// healthStatus is what Spring's EurekaHealthCheckHandler makes of health.
+func healthStatus(s health.Status) discovery.Status {
+	switch s {
+	case health.Up:
+		return discovery.Up
+	case health.Down, health.OutOfService:
+		return discovery.Down
+	}
+	return discovery.Unknown
 }
 
 type followParams struct {

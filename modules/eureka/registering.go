@@ -24,6 +24,7 @@ type work struct {
 	registered  time.Time        // when the registry last listed it, or was asked whether it does
 	tookOver    bool             // the id was taken over from another instance
 	contested   bool             // which took it back: nothing is registered over it any more
+	pushed      bool             // the registry has taken the instance with its latest metadata
 }
 
 // Run owns every write until ctx ends.
@@ -35,6 +36,7 @@ func (r *Registrar) Run(ctx context.Context) error {
 	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	wall := newSteps(r.client.clock, r.log)
 	for {
 		var changed <-chan struct{}
 		if r.readiness != nil {
@@ -50,8 +52,12 @@ func (r *Registrar) Run(ctx context.Context) error {
 			}
 		}
 		if r.work.active {
+			if wall.forward() {
+				r.client.CloseIdleConnections() // nobody knows what became of them
+				r.work.due = time.Now()
+			}
 			_ = r.keep(ctx, false) // it has planned the next try
-			timer.Reset(max(0, time.Until(r.work.due)))
+			timer.Reset(min(max(0, time.Until(r.work.due)), clockCheck))
 		}
 		select {
 		case <-ctx.Done():
@@ -70,6 +76,10 @@ func (r *Registrar) begin(address discovery.Address) {
 	}
 	instance := r.build(address)
 	r.mu.Lock()
+	if instance != nil && len(r.metadata) > 0 {
+		instance.Metadata = instance.Metadata.With(r.metadata)
+		clear(r.metadata)
+	}
 	r.instance = instance
 	r.mu.Unlock()
 	r.once.known.Do(func() { close(r.known) })
@@ -108,7 +118,7 @@ func (r *Registrar) keep(ctx context.Context, atOnce bool) error {
 			err = r.override(ctx, *own)
 		case own == nil && w.overridden != discovery.Unknown:
 			err = r.removeOverride(ctx, status)
-		case status != w.shown:
+		case status != w.shown || r.changed():
 			err = r.register(ctx, status)
 		case due:
 			err = r.renew(ctx, status)
@@ -123,11 +133,11 @@ func (r *Registrar) keep(ctx context.Context, atOnce bool) error {
 	return nil
 }
 
-// status is the program's own choice, else STARTING until it is ready for the first time, else
-// eureka.instance.initial-status.
+// status is the program's own choice, else STARTING until it is ready for the first time, else what its health says when that is
+// asked for, else eureka.instance.initial-status.
 func (r *Registrar) status() (status discovery.Status, own *discovery.Status) {
 	r.mu.Lock()
-	own = r.own
+	own, health := r.own, r.health
 	r.mu.Unlock()
 	r.work.ready = r.work.ready || r.readiness == nil || r.readiness.Accepting()
 	switch {
@@ -135,6 +145,8 @@ func (r *Registrar) status() (status discovery.Status, own *discovery.Status) {
 		return *own, own
 	case !r.work.ready:
 		return discovery.Starting, nil
+	case health != discovery.Up:
+		return health, nil
 	}
 	return r.cfg.InitialStatus, nil
 }
@@ -179,8 +191,16 @@ func (r *Registrar) register(ctx context.Context, status discovery.Status) error
 			r.client.events.changed(r.work.shown, status)
 			r.work.shown = status
 		}
+		r.work.pushed = true
 		r.shows(ctx, status)
 	})
+}
+
+// changed reports whether there is metadata that the registry has not taken.
+func (r *Registrar) changed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.work.pushed || len(r.metadata) > 0
 }
 
 // shows notes what the registry shows from now on.
@@ -220,7 +240,14 @@ func (r *Registrar) wrote(ctx context.Context, op Operation, err error, then fun
 func (r *Registrar) renewed(status discovery.Status) *Instance {
 	next := *r.current()
 	next.Status = status
-	r.work.dirty = max(time.Now().UnixMilli(), r.work.dirty+1)
+	r.mu.Lock()
+	if len(r.metadata) > 0 {
+		next.Metadata = next.Metadata.With(r.metadata)
+		clear(r.metadata)
+		r.work.pushed = false
+	}
+	r.mu.Unlock()
+	r.work.dirty = max(r.client.clock().UnixMilli(), r.work.dirty+1)
 	next.LastDirty, next.LastUpdated = r.work.dirty, r.work.dirty
 	r.mu.Lock()
 	r.instance = &next

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ type Registrar struct {
 	cancel   context.CancelFunc // of the write in flight
 	instance *Instance          // as last written or about to be; replaced, never changed
 	own      *discovery.Status  // chosen by the program; nil follows readiness
+	health   discovery.Status   // of the program, when its status follows it; else Up
+	metadata map[string]string  // changes that are not in instance yet
 	listed   bool               // the registry has said so
 	ever     bool               // it ever has
 	known    chan struct{}      // closed when instance is there
@@ -73,7 +76,7 @@ func NewRegistrar(client *Client, cfg InstanceConfig, build func(discovery.Addre
 		client: client, cfg: cfg, remove: true, build: build, log: slog.New(slog.DiscardHandler),
 		wake: make(chan struct{}, 1), known: make(chan struct{}), over: make(chan struct{}), first: make(chan struct{}),
 	}
-	r.work.shown, r.work.overridden = discovery.Unknown, discovery.Unknown
+	r.work.shown, r.work.overridden, r.health = discovery.Unknown, discovery.Unknown, discovery.Up
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -130,6 +133,23 @@ func (r *Registrar) choose(ctx context.Context, status *discovery.Status) error 
 	r.mu.Unlock()
 	if !up {
 		return nil // it is registered with this status
+	}
+	return r.ask(ctx, r.agree, false)
+}
+
+// SetMetadata changes entries of the instance's metadata and registers it with them (Netflix: registerAppMetadata); an empty
+// value removes its key. An error says that no server has taken them yet; they are kept all the same and tried
+// again.
+func (r *Registrar) SetMetadata(ctx context.Context, entries map[string]string) error {
+	r.mu.Lock()
+	if r.metadata == nil {
+		r.metadata = map[string]string{}
+	}
+	maps.Copy(r.metadata, entries)
+	up := r.upAsked
+	r.mu.Unlock()
+	if !up {
+		return nil // it is registered with them
 	}
 	return r.ask(ctx, r.agree, false)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -188,6 +189,9 @@ func (r *Replica) Refresh(ctx context.Context) error {
 func (r *Replica) Run(ctx context.Context) error {
 	timer := time.NewTimer(0) // the first fetch is due at once
 	defer timer.Stop()
+	clock := time.NewTicker(clockCheck)
+	defer clock.Stop()
+	wall := newSteps(r.client.clock, slog.New(slog.DiscardHandler)) // the registrar says it
 	pause := time.Duration(0)
 	for {
 		select {
@@ -195,6 +199,10 @@ func (r *Replica) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		case <-r.wanted:
+		case <-clock.C:
+			if !wall.forward() {
+				continue
+			}
 		}
 		err := r.look(ctx)
 		r.mu.Lock()
@@ -240,8 +248,8 @@ func (r *Replica) fetch(ctx context.Context, before *snapshot) (*snapshot, error
 	changes, err := r.client.Delta(ctx)
 	if err != nil {
 		var status *StatusError
-		if !errors.As(err, &status) {
-			return nil, err
+		if !errors.As(err, &status) || !slices.Contains(noDelta, status.Code) {
+			return nil, err // a server that is busy or ill is not asked for more
 		}
 		return r.fetchAll(ctx, before) // deltas are off, or the server has just started
 	}

@@ -119,6 +119,17 @@ func (c *Checks) Whole(ctx context.Context) Report {
 	return report
 }
 
+// StatusWithout checks every indicator but those named, and returns the status of all.
+func (c *Checks) StatusWithout(ctx context.Context, names ...string) Status {
+	var members []Indicator
+	for name, i := range c.indicators {
+		if !slices.Contains(names, name) {
+			members = append(members, i)
+		}
+	}
+	return c.report(ctx, members, c.cfg.Status, "", "").Status
+}
+
 // At checks what a path below the whole names: a group, an indicator, or a part of either. It reports whether there is
 // such a thing that may be shown.
 func (c *Checks) At(ctx context.Context, path ...string) (Report, bool) {

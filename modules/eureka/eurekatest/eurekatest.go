@@ -5,14 +5,19 @@
 //	server.Add(discovery.Instance{Service: "inventory", Address: "10.0.0.1:8080"})
 //	cfg := configtest.FromYAML(t, "eureka.client.service-url.defaultZone: "+server.URL)
 //	// …
+//	server.AwaitStatus(t, "orders", "web-1", discovery.Up)
 //	server.Fail(http.StatusInternalServerError) // from now on
 //	server.Heal()
+//	server.Advance(time.Minute) // leases end
+//	server.RequireWrites(t, "POST apps/ORDERS", "PUT apps/ORDERS/web-1")
 package eurekatest
 
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -34,6 +39,8 @@ type Server struct {
 	Registry *registry.Registry
 
 	address string
+	clock   *Clock
+	tls     *tls.Config
 	mu      sync.Mutex
 	http    *http.Server
 	handler http.Handler
@@ -62,17 +69,30 @@ func (r Request) String() string {
 // fault answers in place of the registry; it returns false to let the registry answer after all.
 type fault func(w http.ResponseWriter, r *http.Request) bool
 
+// Option adjusts a [Server].
+type Option func(*Server)
+
+// Listen makes the server listen on an address. Default: a free port of 127.0.0.1.
+func Listen(address string) Option { return func(s *Server) { s.address = address } }
+
 // NewServer starts a server that ends with the test. Its leases end as they should.
-func NewServer(t testing.TB) *Server {
+func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s := &Server{Registry: registry.New(registry.DefaultConfig()), free: make(chan struct{})}
+	s := &Server{address: "127.0.0.1:0", clock: NewClock(), free: make(chan struct{})}
+	for _, opt := range opts {
+		opt(s)
+	}
+	s.Registry = registry.New(registry.DefaultConfig(), registry.WithClock(s.clock.Now))
 	s.handler = rest.New(s.Registry)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", s.address)
 	if err != nil {
 		t.Fatalf("eurekatest: %v", err)
 	}
 	s.address = l.Addr().String()
 	s.URL = "http://" + s.address + "/eureka/"
+	if s.tls != nil {
+		s.URL = "https://" + s.address + "/eureka/"
+	}
 	s.serve(l)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -86,7 +106,13 @@ func NewServer(t testing.TB) *Server {
 }
 
 func (s *Server) serve(l net.Listener) {
-	server := &http.Server{Handler: http.HandlerFunc(s.take), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{
+		Handler: http.HandlerFunc(s.take), ReadHeaderTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // handshakes that clients end are no news
+	}
+	if s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
 	s.mu.Lock()
 	s.http = server
 	s.mu.Unlock()
@@ -139,8 +165,20 @@ func (s *Server) Start(t testing.TB) {
 	t.Fatalf("eurekatest: %v", err)
 }
 
-// Restart forgets every instance, as a server that was restarted without a peer.
-func (s *Server) Restart() { s.Registry.Clear() }
+// Restart forgets every instance, as a server that was restarted without a peer, but those with the ids in kept: what a
+// peer that had restarted itself could give.
+func (s *Server) Restart(kept ...string) {
+	var rest []*wire.Instance
+	for _, id := range kept {
+		if i := s.Registry.InstanceByID(id); i != nil {
+			rest = append(rest, i)
+		}
+	}
+	s.Registry.Clear()
+	for _, i := range rest {
+		_ = s.Registry.Register(i, true)
+	}
+}
 
 // Add lists an instance of another program. Its lease lasts an hour.
 func (s *Server) Add(i discovery.Instance) {

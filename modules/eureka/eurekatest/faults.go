@@ -92,3 +92,12 @@ func (s *Server) GzipBomb(size int) Fault {
 		return true
 	})
 }
+
+// AnswerXML answers rightly, but in XML whatever the client accepts, as some gateways make servers do.
+func (s *Server) AnswerXML() Fault {
+	return s.inject(func(w http.ResponseWriter, r *http.Request) bool {
+		r.Header.Set("Accept", "application/xml")
+		s.handler.ServeHTTP(w, r)
+		return true
+	})
+}

@@ -10,13 +10,13 @@ import (
 func (r *Registry) Run(ctx context.Context) error {
 	ticker := time.NewTicker(r.cfg.EvictionInterval)
 	defer ticker.Stop()
-	last := time.Now()
+	last := r.now()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			now := time.Now()
+			now := r.now()
 			r.Evict(max(0, now.Sub(last)-r.cfg.EvictionInterval))
 			last = now
 		}
@@ -31,7 +31,7 @@ const maxShare = 0.15
 func (r *Registry) Evict(compensation time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
+	now := r.now()
 	r.forget(now)
 	if r.cfg.SelfPreservation && r.preserving(now) {
 		return

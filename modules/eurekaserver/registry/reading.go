@@ -38,7 +38,7 @@ type Snapshot struct {
 func (r *Registry) Snapshot() *Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.forget(time.Now()); r.snapshot == nil {
+	if r.forget(r.now()); r.snapshot == nil {
 		r.snapshot = r.take()
 	}
 	return r.snapshot
@@ -132,7 +132,7 @@ func (r *Registry) InstanceByID(id string) *wire.Instance {
 }
 
 func (r *Registry) shown(l *lease) *wire.Instance {
-	if l == nil || l.expired(time.Now()) && !r.cfg.SelfPreservation {
+	if l == nil || l.expired(r.now()) && !r.cfg.SelfPreservation {
 		return nil
 	}
 	return l.view()

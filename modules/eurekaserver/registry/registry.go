@@ -29,6 +29,7 @@ const (
 type Registry struct {
 	cfg Config
 	log *slog.Logger
+	now func() time.Time
 
 	mu        sync.Mutex
 	apps      map[string]*application
@@ -75,9 +76,12 @@ func WithLogger(log *slog.Logger) Option {
 	return func(r *Registry) { r.log = log.With("logger", "eureka.server") }
 }
 
+// WithClock makes the registry believe another clock; a test's can be set forward. Default: the system's.
+func WithClock(now func() time.Time) Option { return func(r *Registry) { r.now = now } }
+
 // New returns an empty registry.
 func New(cfg Config, opts ...Option) *Registry {
-	r := &Registry{cfg: cfg, log: slog.New(slog.DiscardHandler), apps: map[string]*application{}, overrides: map[string]discovery.Status{}, version: 1}
+	r := &Registry{cfg: cfg, now: time.Now, log: slog.New(slog.DiscardHandler), apps: map[string]*application{}, overrides: map[string]discovery.Status{}, version: 1}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -96,7 +100,7 @@ func (r *Registry) find(app, id string) *lease {
 func (r *Registry) Register(i *wire.Instance, replicated bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
+	now := r.now()
 	incoming := prepared(i, now)
 	app := r.apps[incoming.App]
 	var before *lease
@@ -169,12 +173,12 @@ func (r *Registry) applyOverride(l, before *lease, replicated bool) {
 		l.instance.OverriddenStatus = set
 	}
 	l.instance.Status = r.resolve(l.instance, before, replicated)
-	l.up()
+	l.up(r.now())
 }
 
-func (l *lease) up() {
+func (l *lease) up(now time.Time) {
 	if l.instance.Status == discovery.Up && l.serviceUp.IsZero() {
-		l.serviceUp = time.Now()
+		l.serviceUp = now
 	}
 }
 
@@ -224,7 +228,7 @@ func (r *Registry) Renew(app, id string, renewal Renewal) (*wire.Instance, error
 	if status == discovery.Unknown {
 		return nil, ErrUnknown
 	}
-	now := time.Now()
+	now := r.now()
 	l.renewed = now
 	r.renewals.count(now)
 	if status != l.instance.Status {
@@ -251,7 +255,7 @@ func (r *Registry) replace(l *lease, now time.Time, change func(*wire.Instance))
 	change(&next)
 	next.LastUpdated = now.UnixMilli()
 	l.instance = &next
-	l.up()
+	l.up(r.now())
 	r.version++
 	r.snapshot = nil
 }
@@ -264,7 +268,7 @@ func (r *Registry) Cancel(app, id string) error {
 	if l == nil {
 		return ErrUnknown
 	}
-	r.drop(l, time.Now())
+	r.drop(l, r.now())
 	r.log.Info("instance cancelled", "app", l.instance.App, "id", id)
 	return nil
 }
@@ -323,7 +327,7 @@ func (r *Registry) modify(app, id string, change func(*lease, time.Time) bool) e
 	if l == nil {
 		return ErrUnknown
 	}
-	now := time.Now()
+	now := r.now()
 	l.renewed = now
 	if change(l, now) {
 		r.changed(l.instance.App, id, nil, now)
