@@ -53,6 +53,8 @@ type Source struct {
 	entries  []entry
 	byName   map[string]int // uniform key → entry
 	variable bool           // environment: also found by the spelling with an underscore for each dash
+
+	forProfile bool // of an importer: holds only for a profile
 }
 
 func newSource(name string, entries []entry) *Source {
