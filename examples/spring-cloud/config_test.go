@@ -40,7 +40,7 @@ func TestSpringBootStillAnswersWhatIsRecorded(t *testing.T) {
 				require.NoError(t, c.Write(folder))
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
-				got, err := c.Run(ctx, folder, []string{"PATH=" + os.Getenv("PATH")}, oracle...)
+				got, err := c.Run(ctx, folder, []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}, oracle...)
 				require.NoError(t, err)
 				if !*record {
 					require.NotNil(t, c.Spring, "not recorded: go test -run %s -record", t.Name())

@@ -1,7 +1,11 @@
 package archimedes.configoracle;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
 import java.lang.annotation.Annotation;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
@@ -45,7 +49,7 @@ public class ConfigOracle {
       Map<String, Object> answer = new LinkedHashMap<>();
       answer.put("profiles", environment.getActiveProfiles());
       answer.put("values", values);
-      System.out.println(json.writeValueAsString(answer));
+      new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8).println(json.writeValueAsString(answer));
     };
   }
 
