@@ -103,7 +103,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.logDiagnostics()
 	a.logConditions()
 	if err != nil {
-		return a.failure(err)
+		return NewFailure(a.cfg, err)
 	}
 	if a.logsStartup() {
 		a.log.Info(fmt.Sprintf("Started %s in %.3f seconds", a.name, time.Since(began).Seconds()))

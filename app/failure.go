@@ -27,10 +27,14 @@ type described interface {
 	Keys() []string
 }
 
-func (a *App) failure(cause error) *Failure {
-	f := &Failure{Cause: cause, cfg: a.cfg, faults: collect(cause)}
+// NewFailure returns the failure of a program that owns its main, so that it reports as [Run] does. c gives the origins of
+// settings; it may be nil when there is none yet.
+//
+//	fmt.Fprint(os.Stderr, app.NewFailure(c, err).Report())
+func NewFailure(c *config.Config, cause error) *Failure {
+	f := &Failure{Cause: cause, cfg: c, faults: collect(cause)}
 	if len(f.faults) == 0 {
-		f.faults = []described{explain(cause, a.cfg)}
+		f.faults = []described{explain(cause, c)}
 	}
 	return f
 }

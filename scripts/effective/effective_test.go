@@ -1,0 +1,110 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/archimedes-go/archimedes/scripts/effective/cases"
+)
+
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "effective")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "effective")
+		build := exec.Command("go", "build", "-o", binary, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Printf("build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// Every case is run as a user would, and compared with what Spring Boot answered when it was asked.
+func TestConfigurationsMeanWhatTheyMeanToSpringBoot(t *testing.T) {
+	all, err := cases.Load("testdata")
+	require.NoError(t, err)
+	require.Greater(t, len(all), 150)
+	known := knownDifferences(t)
+	for _, c := range all {
+		t.Run(c.ID(), func(t *testing.T) {
+			if runtime.GOOS == "windows" && len(c.Links) > 0 {
+				t.Skip("links need rights on Windows")
+			}
+			t.Parallel()
+			folder := t.TempDir()
+			require.NoError(t, c.Write(folder))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			got, err := c.Run(ctx, folder, []string{"LC_ALL=C.UTF-8"}, binary)
+			if err == nil {
+				err = differs(c, got)
+			}
+			if known[c.ID()] {
+				require.Error(t, err, "it no longer differs: take it off testdata/differences.txt")
+				t.Skip(err)
+			}
+			require.NoError(t, err)
+		})
+	}
+}
+
+// differs compares with what was recorded. Where we fail on purpose, or do not, the case says why.
+func differs(c *cases.Case, got cases.Outcome) error {
+	if c.Spring == nil {
+		return fmt.Errorf("Spring Boot was never asked: scripts/interop -run Recorded -record")
+	}
+	want := *c.Spring
+	if c.Differs != "" {
+		want = cases.Answer{Fails: !c.Spring.Fails}
+	}
+	if !want.Same(got.Answer) {
+		return fmt.Errorf("Spring: %v\nours: %v\n%s", want, got.Answer, got.Stderr)
+	}
+	if !got.Fails {
+		return nil
+	}
+	for _, part := range append([]string{"APPLICATION FAILED TO START", "Description:", "Action:"}, c.Names...) {
+		if !strings.Contains(got.Stderr, part) {
+			return fmt.Errorf("the report does not say %q:\n%s", part, got.Stderr)
+		}
+	}
+	for _, part := range append([]string{"goroutine ", "panic"}, c.Hides...) {
+		if strings.Contains(got.Stderr, part) {
+			return fmt.Errorf("the report says %q:\n%s", part, got.Stderr)
+		}
+	}
+	return nil
+}
+
+// knownDifferences are cases that are not right yet.
+func knownDifferences(t *testing.T) map[string]bool {
+	known := map[string]bool{}
+	file, err := os.Open("testdata/differences.txt")
+	if os.IsNotExist(err) {
+		return known
+	}
+	require.NoError(t, err)
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		known[lines.Text()] = true
+	}
+	return known
+}
