@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
-// Config is the resolved configuration of one application. It is safe for concurrent use.
+// Config is the resolved configuration of one application. It is safe for concurrent use. [Config.Reload] replaces what its
+// sources say.
 type Config struct {
-	sources  []*Source // highest precedence first
-	profiles []string
+	state  atomic.Pointer[state]
+	origin *reload // how it was loaded; nil when it was not
 
 	mu          sync.Mutex
 	computed    map[string]*computation // uniform key → lowest of all
@@ -19,8 +21,40 @@ type Config struct {
 	bound       []bound
 	fault       error
 	excluded    []string
-	koanf       sync.Once
-	tree        koanfTree
+	defaults    []*Source // of bundles, which a reload keeps
+	subscribers []*subscriber
+}
+
+// state is what a load found. It is never changed.
+type state struct {
+	sources  []*Source // highest precedence first
+	profiles []string
+	koanf    sync.Once
+	tree     koanfTree
+}
+
+func newConfig(sources []*Source) *Config {
+	c := &Config{}
+	c.state.Store(&state{sources: sources})
+	return c
+}
+
+// sources returns the sources, highest precedence first.
+func (c *Config) sources() []*Source { return c.state.Load().sources }
+
+// variables returns the environment by the names of its variables.
+func (c *Config) variables() map[string]string {
+	for _, s := range c.sources() {
+		if s.variables == nil {
+			continue
+		}
+		all := make(map[string]string, len(s.variables))
+		for name, i := range s.variables {
+			all[name] = s.entries[i].value
+		}
+		return all
+	}
+	return nil
 }
 
 // computation is a value that is made when it is first asked for.
@@ -55,9 +89,15 @@ func (c *Config) compute(u string) (string, error, bool) {
 
 // Default sets the value of a key that no source has. It is for bundles, before anything is bound.
 func (c *Config) Default(key, value string) {
-	if _, set := c.Raw(key); !set {
-		c.sources = append(slices.Clone(c.sources), mapSource("defaults of the bundle", "the bundle", map[string]string{key: value}))
+	if _, set := c.Raw(key); set {
+		return
 	}
+	more := mapSource("defaults of the bundle", "the bundle", map[string]string{key: value})
+	old := c.state.Load()
+	c.state.Store(&state{sources: append(slices.Clone(old.sources), more), profiles: old.profiles})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.defaults = append(c.defaults, more)
 }
 
 // find returns the entry of the highest source that has the key.
@@ -66,7 +106,11 @@ func (c *Config) find(key string) *entry {
 }
 
 func (c *Config) findUniform(u, legacy string) *entry {
-	for _, s := range c.sources {
+	return findIn(c.sources(), u, legacy)
+}
+
+func findIn(sources []*Source, u, legacy string) *entry {
+	for _, s := range sources {
 		if e := s.find(u, legacy); e != nil && e.kind != emptyMap {
 			return e
 		}
@@ -74,7 +118,8 @@ func (c *Config) findUniform(u, legacy string) *entry {
 	return nil
 }
 
-// Value returns the value of a key in any spelling, placeholders resolved, and whether any source has it.
+// Value returns the value of a key in any spelling, placeholders resolved, and whether any source has it. A placeholder that
+// stands for nothing is an error.
 func (c *Config) Value(key string) (string, bool, error) {
 	return c.resolver().value(key)
 }
@@ -125,7 +170,7 @@ func (c *Config) Raw(key string) (string, bool) {
 func (c *Config) Behind(key string) string {
 	for range 10 { // circles end somewhere
 		raw, set := c.Raw(key)
-		if !set || !strings.HasPrefix(raw, "${") || closing(raw, 2) != len(raw)-1 {
+		if !set || !strings.HasPrefix(raw, "${") || closing(raw, 2) != len(raw)-1 { // more than a placeholder
 			return key
 		}
 		name, _, _ := cutDefault(raw[2 : len(raw)-1])
@@ -142,10 +187,10 @@ func (c *Config) Keys(prefix string) []string {
 	p := uniform(prefix)
 	seen := make(map[string]bool)
 	var keys []string
-	for _, s := range c.sources {
-		for _, e := range s.entries {
-			u := uniform(e.key)
-			if _, ok := below(u, p); (ok || p == "") && !seen[u] {
+	for _, s := range c.sources() {
+		for i, e := range s.entries {
+			u := s.uniforms[i]
+			if _, ok := below(u, p); (ok || p == "") && !seen[u] && e.alias == "" {
 				seen[u] = true
 				keys = append(keys, e.key)
 			}
@@ -156,10 +201,10 @@ func (c *Config) Keys(prefix string) []string {
 }
 
 // Profiles returns the active profiles in order; none means only "default".
-func (c *Config) Profiles() []string { return slices.Clone(c.profiles) }
+func (c *Config) Profiles() []string { return slices.Clone(c.state.Load().profiles) }
 
 // Sources returns where values come from, highest precedence first.
-func (c *Config) Sources() []*Source { return slices.Clone(c.sources) }
+func (c *Config) Sources() []*Source { return slices.Clone(c.sources()) }
 
 // Condition is a decision about a module.
 type Condition struct {
@@ -255,7 +300,7 @@ func (c *Config) warn(message, key string, origin Origin) {
 
 // parseBool takes the words of Spring's conversion.
 func parseBool(value string) (bool, error) {
-	switch strings.ToLower(value) {
+	switch strings.ToLower(strings.TrimSpace(value)) {
 	case "true", "on", "yes", "1":
 		return true, nil
 	case "false", "off", "no", "0":

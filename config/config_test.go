@@ -89,7 +89,7 @@ func TestEveryValueKnowsItsOrigin(t *testing.T) {
 		Environ: []string{"SERVER_ADDRESS=x"}, Args: []string{"--debug"},
 	})
 	for key, want := range map[string]string{
-		"server.port": "application.yml:2:9", "a.b": "application.properties:2:1",
+		"server.port": "application.yml:2:9", "a.b": "application.properties:2:7",
 		"server.address": "environment variable SERVER_ADDRESS", "debug": "command line argument --debug",
 	} {
 		origin, ok := c.Origin(key)

@@ -56,7 +56,7 @@ func (d DataSize) String() string {
 
 // ParseDataSize reads Spring's DataSize: a whole number with B, KB, MB, GB or TB behind it, or unit when it has none.
 func ParseDataSize(s string, unit DataSize) (DataSize, error) {
-	s = strings.TrimSpace(s)
+	s = strings.Join(strings.Fields(s), "") // blanks do not count
 	end := len(s)
 	for end > 0 && (s[end-1] < '0' || s[end-1] > '9') {
 		end--
@@ -213,9 +213,9 @@ func parseInt(s string, bits int) (int64, error) {
 	return n, nil
 }
 
-// splitList splits a comma-separated text; nothing and blanks give no element.
+// splitList splits a comma-separated text; an empty one has no element.
 func splitList(s string) []string {
-	if strings.TrimSpace(s) == "" {
+	if s == "" {
 		return nil
 	}
 	parts := strings.Split(s, ",")

@@ -1,28 +1,33 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// location is a folder (its path ends in "/") or a file that configuration is read from.
+// location is a place that configuration is read from: a folder (its path ends in "/"), a file, or what an importer knows.
 type location struct {
+	scheme   string // "" is a file, else "classpath", "configtree", "env" or the prefix of an importer
 	path     string
-	embedded bool // Spring's "classpath:"
-	tree     bool // "configtree:"
+	format   string // ".yaml" of file:/etc/settings[.yaml]
+	utf8     bool   // .properties of [encoding=utf-8]
 	optional bool
 	origin   Origin // who asked for it
 	key      string
+	parts    []location // those that ";" joins: variants for a profile stand above all of them
 }
 
+const (
+	classpath  = "classpath"
+	configTree = "configtree"
+	variable   = "env"
+)
+
 // extensions from low to high: in one folder .properties beats .yml.
-var extensions = []string{".yaml", ".yml", ".properties"}
+var extensions = []string{".yaml", ".yml", ".xml", ".properties"}
 
 // locate reads where to look. These keys count from the sources above the files only, since they are needed first.
 func (l *loader) locate() error {
@@ -33,21 +38,26 @@ func (l *loader) locate() error {
 		Import             []string `config:"import"`
 		OnNotFound         string   `config:"on-not-found"`
 	}{Name: []string{"application"}, OnNotFound: "fail"}
-	c := l.config(nil)
+	c := l.config()
 	settings, err := Bind(c, "spring.config", settings)
 	if err != nil {
 		return err
 	}
+	for _, name := range settings.Name {
+		if strings.Contains(name, "*") {
+			return &ValueError{Key: "spring.config.name", Value: name, Origin: originOf(c, "spring.config.name"), Set: true, Problem: "the name of a file cannot hold a *"}
+		}
+	}
 	l.names = settings.Name
-	l.found = make(map[string]bool)
+	action, err := Choice(settings.OnNotFound, "fail", "ignore")
+	if err != nil {
+		return &ValueError{Key: "spring.config.on-not-found", Value: settings.OnNotFound, Origin: originOf(c, "spring.config.on-not-found"), Set: true, Problem: err.Error()}
+	}
+	l.ignoreMissing = action == "ignore"
 	if len(settings.Location) == 0 {
-		l.groups = [][]location{{
-			{path: "", embedded: true, optional: true}, {path: "config/", embedded: true, optional: true},
-		}}
+		settings.Location = []string{"optional:classpath:/;optional:classpath:/config/"}
 		if !l.options.NoFiles {
-			l.groups = append(l.groups, []location{
-				{path: "./", optional: true}, {path: "./config/", optional: true}, {path: "./config/*/", optional: true},
-			})
+			settings.Location = append(settings.Location, "optional:file:./;optional:file:./config/;optional:file:./config/*/")
 		}
 	}
 	for _, more := range []struct {
@@ -55,74 +65,156 @@ func (l *loader) locate() error {
 		texts []string
 	}{{"location", settings.Location}, {"additional-location", settings.AdditionalLocation}, {"import", settings.Import}} {
 		key := "spring.config." + more.key
-		origin, _ := c.Origin(key)
 		for _, text := range more.texts {
-			var group []location
-			for _, one := range strings.Split(text, ";") {
-				at, err := l.parseLocation(strings.TrimSpace(one), origin, key)
-				if err != nil {
-					return err
-				}
-				at.optional = at.optional || strings.EqualFold(settings.OnNotFound, "ignore")
-				group = append(group, at)
+			if text == "" {
+				continue
 			}
-			l.groups = append(l.groups, group)
+			at, err := l.parseLocation(text, originOf(c, key), key)
+			if err != nil {
+				return err
+			}
+			l.root = append([]*contributor{{imports: []location{at}, bound: true}}, l.root...)
 		}
 	}
 	return nil
 }
 
-// parseLocation reads "optional:file:./x/", "classpath:x.yml", "configtree:/run/secrets/".
+func originOf(c *Config, key string) Origin {
+	if origin, set := c.Origin(key); set {
+		return origin
+	}
+	origin, _ := c.Origin(key + "[0]")
+	return origin
+}
+
+// parseLocation reads "optional:file:./x/", "classpath:x.yml", "configtree:/run/secrets/", "a/;b/".
 func (l *loader) parseLocation(text string, origin Origin, key string) (location, error) {
 	at := location{origin: origin, key: key}
-	text, at.optional = strings.CutPrefix(text, "optional:")
+	if joined := strings.Split(text, ";"); len(joined) > 1 {
+		for _, one := range joined {
+			part, err := l.parseLocation(one, origin, key)
+			if err != nil {
+				return at, err
+			}
+			at.parts = append(at.parts, part)
+		}
+		return at, nil
+	}
+	whole := text
+	text, at.optional = strings.CutPrefix(strings.TrimSpace(text), "optional:")
 	scheme, rest, ok := strings.Cut(text, ":")
-	switch {
-	case !ok || len(scheme) == 1: // none, or a drive letter
-		at.path = text
+	if !ok || len(scheme) == 1 { // none, or a drive letter
+		scheme, rest = "file", text
+	}
+	switch _, imported := importers[scheme]; {
+	case imported:
+		at.scheme, at.path = scheme, rest
+		return at, nil
 	case scheme == "file":
 		at.path = strings.TrimPrefix(rest, "//")
-	case scheme == "classpath" || scheme == "resource":
-		at.path, at.embedded = strings.TrimLeft(rest, "/"), true
-	case scheme == "configtree":
-		at.path, at.tree = rest, true
+	case scheme == classpath || scheme == "resource":
+		at.scheme, at.path = classpath, strings.TrimLeft(rest, "/")
+	case scheme == configTree:
+		at.scheme, at.path = configTree, strings.TrimPrefix(rest, "//")
 		if !strings.HasSuffix(rest, "/") {
-			return at, l.badLocation(text, at, "a config tree is a folder and must end in /")
+			return at, badLocation(whole, at, "a config tree is a folder and must end in /")
 		}
+	case scheme == variable:
+		at.scheme, at.path = variable, rest
 	case at.optional:
-		return location{optional: true}, nil
+		l.warnings = append(l.warnings, Diagnostic{fmt.Sprintf("imports of the kind %q are not supported; this one is optional and left out", scheme+":"), key, origin})
+		return at, nil
 	default:
-		return at, l.badLocation(text, at, fmt.Sprintf("imports of the kind %q are not supported", scheme+":"))
+		return at, badLocation(whole, at, fmt.Sprintf("imports of the kind %q are not supported", scheme+":"))
 	}
-	if !at.tree && at.path != "" && !strings.HasSuffix(at.path, "/") && !slices.ContainsFunc(extensions, func(e string) bool { return strings.HasSuffix(at.path, e) }) {
-		return at, l.badLocation(text, at, "the extension is none of .yml, .yaml and .properties; a folder must end in /")
+	at.hints()
+	if problem := at.problem(); problem != "" {
+		return at, badLocation(whole, at, problem)
 	}
 	return at, nil
 }
 
-func (l *loader) badLocation(text string, at location, problem string) error {
+// hints takes "[.yaml]" or "[extension=.yaml][encoding=utf-8]" off the end of a path.
+func (at *location) hints() {
+	for strings.HasSuffix(at.path, "]") {
+		start := strings.LastIndexByte(at.path, '[')
+		if start < 0 {
+			return
+		}
+		hint := at.path[start+1 : len(at.path)-1]
+		name, value, named := strings.Cut(hint, "=")
+		switch {
+		case !named && strings.HasPrefix(hint, "."):
+			at.format = strings.ToLower(hint)
+		case name == "extension":
+			at.format = "." + strings.ToLower(strings.TrimPrefix(value, "."))
+		case name == "encoding":
+			at.utf8 = strings.EqualFold(value, "utf-8") || strings.EqualFold(value, "utf8")
+		default:
+			return
+		}
+		at.path = at.path[:start]
+	}
+}
+
+// problem says what is wrong with a location of files, if anything is.
+func (at location) problem() string {
+	if stars := strings.Count(at.path, "*"); stars > 0 {
+		folder := at.path[:strings.LastIndexByte(at.path, '/')+1]
+		if at.scheme == classpath || stars > 1 || folder != "*/" && !strings.HasSuffix(folder, "/*/") {
+			return "one * may stand for the last folder of a path, as in config/*/, and only in the file system"
+		}
+	}
+	if at.scheme == variable {
+		if at.format == "" || slices.Contains(extensions, at.format) {
+			return ""
+		}
+		return "the extension is none of .yml, .yaml and .properties"
+	}
+	if at.scheme == configTree || at.folder() {
+		return ""
+	}
+	if !slices.Contains(extensions, at.extension()) {
+		return "the extension is none of .yml, .yaml and .properties; a folder must end in /"
+	}
+	return ""
+}
+
+func (at location) folder() bool { return at.path == "" || strings.HasSuffix(at.path, "/") }
+
+// extension is the form of a file, in lower case.
+func (at location) extension() string {
+	if at.format != "" {
+		return at.format
+	}
+	return strings.ToLower(path.Ext(at.path))
+}
+
+func badLocation(text string, at location, problem string) error {
 	return &LoadError{
 		Origin: at.origin, Problem: fmt.Sprintf("the location %q cannot be used: %s", text, problem),
 		Advice: fmt.Sprintf("Correct %s, or write optional: before a location that may be missing.", at.key), keys: []string{at.key},
 	}
 }
 
-func (at location) id() string { return fmt.Sprint(at.embedded, at.tree, at.path) }
+func (at location) id() string { return at.scheme + ":" + at.path }
+
+// String is the location as someone would write it.
+func (at location) String() string {
+	if at.scheme == "" {
+		return at.path
+	}
+	return at.id()
+}
 
 // relativeTo places an import beside the file that declares it.
 func (at location) relativeTo(declaring location) location {
-	if at.path == "" || at.embedded || filepath.IsAbs(at.path) || declaring.path == "" {
+	if at.scheme != "" || at.path == "" || filepath.IsAbs(at.path) || declaring.path == "" || declaring.scheme != "" && declaring.scheme != classpath {
 		return at
 	}
 	folder := declaring.path[:strings.LastIndexByte(declaring.path, '/')+1]
-	if at.tree {
-		folder = ""
-	}
-	if declaring.embedded && !at.tree {
-		at.embedded = true
-	}
 	slash := strings.HasSuffix(at.path, "/")
-	at.path = path.Join(folder, at.path)
+	at.scheme, at.path = declaring.scheme, path.Join(folder, at.path)
 	if slash {
 		at.path += "/"
 	}
@@ -130,202 +222,133 @@ func (at location) relativeTo(declaring location) location {
 }
 
 func (l *loader) checkFound(at location) error {
-	if at.optional || at.path == "" || l.found[at.id()] {
+	if at.optional || l.ignoreMissing || l.found[at.id()] {
 		return nil
 	}
 	return &LoadError{
-		Origin: at.origin, Problem: fmt.Sprintf("the configuration location %q does not exist", at.path),
+		Origin: at.origin, Problem: fmt.Sprintf("the configuration location %q does not exist", at.String()),
 		Advice: fmt.Sprintf("Check the value of %s, or write optional: before a location that may be missing.", at.key), keys: []string{at.key},
 	}
 }
 
-// documentsOf reads the documents at a location, low to high: those of the base files, or those of one profile.
-func (l *loader) documentsOf(at location, profile string) ([]*document, error) {
-	id := at.id() + "#" + profile
-	if known, ok := l.read[id]; ok {
-		l.found[at.id()] = l.found[at.id()] || len(known) > 0
-		return known, nil
-	}
-	var documents []*document
-	files, err := l.files(at, profile)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		more, err := l.file(file, profile)
-		if err != nil {
-			return nil, err
-		}
-		documents = append(documents, more...)
-	}
-	l.read[id] = documents
-	return documents, nil
+// candidate is something that may be read: a file, a config tree, what an importer knows.
+type candidate struct {
+	location location // that it belongs to
+	file     location
+	profile  string
+	remote   bool
+	asked    []string                  // of an importer: the profiles
+	read     func() ([]*Source, error) // low to high; nil when it does not exist
 }
 
-// files lists what may be read at a location.
-func (l *loader) files(at location, profile string) ([]location, error) {
+// id tells resources apart: each is loaded once.
+func (c candidate) id() string {
+	p := c.file.path
+	if !c.remote && c.file.scheme != variable {
+		p = path.Clean(p)
+	}
+	return fmt.Sprintf("%s:%s?%q", c.file.scheme, p, c.asked)
+}
+
+// candidates lists what may be read at a location, low to high: without profiles, then for each profile.
+func (l *loader) candidates(at location, profiles []string) ([]candidate, error) {
+	parts := at.parts
+	if len(parts) == 0 {
+		parts = []location{at}
+	}
+	var all []candidate
+	for _, part := range parts {
+		l.mandatory = append(l.mandatory, part)
+		if _, remote := importers[part.scheme]; remote {
+			all = append(all, l.remoteCandidate(part, nil))
+			continue
+		}
+		all = append(all, l.fileCandidates(part, "")...)
+	}
+	for _, part := range parts {
+		if _, remote := importers[part.scheme]; remote && profiles != nil {
+			all = append(all, l.remoteCandidate(part, profiles))
+		}
+	}
+	for _, profile := range profiles {
+		for _, part := range parts {
+			if part.scheme == "" || part.scheme == classpath {
+				all = append(all, l.fileCandidates(part, profile)...)
+			}
+		}
+	}
+	return all, nil
+}
+
+// fileCandidates lists the files at a location, and config trees.
+func (l *loader) fileCandidates(at location, profile string) []candidate {
 	suffix := ""
 	if profile != "" {
 		suffix = "-" + profile
 	}
+	var all []candidate
+	add := func(file location) {
+		all = append(all, candidate{location: at, file: file, profile: profile, read: func() ([]*Source, error) { return l.readFile(file) }})
+	}
+	file := at
 	switch {
-	case at.path == "" && !at.embedded:
-		return nil, nil
-	case at.tree:
-		if profile != "" {
-			return nil, nil
+	case at.path == "" && at.scheme == "": // an optional import of a kind that is not supported
+		l.found[at.id()] = true
+	case at.scheme == variable:
+		add(at)
+	case at.scheme == configTree:
+		for _, folder := range l.files.folders(at) {
+			file.path = folder
+			add(file)
 		}
-		return []location{at}, nil
-	case at.path != "" && !strings.HasSuffix(at.path, "/"):
-		extension := path.Ext(at.path)
-		file := at
-		file.path = strings.TrimSuffix(at.path, extension) + suffix + extension
-		return []location{file}, nil
-	}
-	folders := []string{at.path}
-	if strings.HasSuffix(at.path, "/*/") {
-		folders = l.children(strings.TrimSuffix(at.path, "*/"))
-	}
-	var files []location
-	for _, folder := range folders {
-		if l.exists(at, folder) {
-			l.found[at.id()] = true
+	case !at.folder():
+		for _, folder := range l.files.folders(at) {
+			name := path.Base(at.path)
+			extension := path.Ext(name)
+			if at.format != "" {
+				extension = ""
+			}
+			file.path = folder + strings.TrimSuffix(name, extension) + suffix + extension
+			add(file)
 		}
-		for _, name := range l.names {
-			for _, extension := range extensions {
-				file := at
-				file.path, file.optional = folder+name+suffix+extension, true
-				files = append(files, file)
+	default:
+		for _, folder := range l.files.folders(at) {
+			if at.scheme == "" && l.files.isFolder(folder) {
+				l.found[at.id()] = true
+			}
+			for _, name := range l.names {
+				for _, extension := range extensions {
+					file.path = folder + name + suffix + extension
+					add(file)
+				}
 			}
 		}
 	}
-	return files, nil
+	return all
 }
 
-func (l *loader) exists(at location, folder string) bool {
-	if at.embedded {
-		return true
-	}
-	info, err := os.Stat(l.osPath(folder))
-	return err == nil && info.IsDir()
-}
-
-// children lists the folders directly below a folder, in alphabetical order.
-func (l *loader) children(folder string) []string {
-	entries, err := os.ReadDir(l.osPath(folder))
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, e := range entries {
-		if info, err := os.Stat(filepath.Join(l.osPath(folder), e.Name())); err == nil && info.IsDir() {
-			names = append(names, folder+e.Name()+"/")
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (l *loader) osPath(p string) string {
-	p = filepath.FromSlash(p)
-	if filepath.IsAbs(p) || l.options.Dir == "" {
-		return p
-	}
-	return filepath.Join(l.options.Dir, p)
-}
-
-// file reads one file; nil when it does not exist.
-func (l *loader) file(at location, profile string) ([]*document, error) {
-	if at.tree {
-		return l.tree(at)
-	}
-	var documents []*document
-	if at.embedded {
-		for _, files := range l.options.Embedded {
-			data, err := fs.ReadFile(files, at.path)
-			if err != nil {
-				continue
-			}
-			if documents, err = l.parsed("classpath:"+at.path, data, at, profile, documents); err != nil {
-				return nil, err
-			}
-		}
-		return documents, nil
-	}
-	if l.options.NoFiles {
-		return nil, nil
-	}
-	data, err := os.ReadFile(l.osPath(at.path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	name := strings.TrimPrefix(at.path, "./")
-	if err != nil {
-		return nil, &LoadError{Origin: Origin{Source: name}, Problem: "the file cannot be read: " + err.Error(), Advice: "Make " + name + " a readable file, or remove it.", cause: err}
-	}
-	return l.parsed(name, data, at, profile, nil)
-}
-
-func (l *loader) parsed(name string, data []byte, at location, profile string, documents []*document) ([]*document, error) {
-	l.found[at.id()] = true
-	parts, err := parse(name, data)
-	if err != nil {
-		return nil, err
-	}
-	for i, entries := range parts {
-		title := name
-		if len(parts) > 1 {
-			title = fmt.Sprintf("%s (document #%d)", name, i)
-		}
-		documents = append(documents, &document{source: newSource(title, entries), file: at, profile: profile})
-	}
-	return documents, nil
-}
-
-// tree reads a folder of files, one key each, as Kubernetes and Docker mount secrets.
-func (l *loader) tree(at location) ([]*document, error) {
-	root := l.osPath(at.path)
-	if info, err := os.Stat(root); err != nil || !info.IsDir() {
-		return nil, nil
-	}
-	l.found[at.id()] = true
-	var entries []entry
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+// remoteCandidate is what an importer knows for the profiles.
+func (l *loader) remoteCandidate(at location, profiles []string) candidate {
+	c := candidate{location: at, file: at, remote: true, asked: profiles}
+	c.read = func() ([]*Source, error) {
+		warned := false
+		sources, err := importers[at.scheme].load(l.ctx, importRequest{
+			location: at.path, optional: at.optional, origin: at.origin, profiles: profiles, settings: l.config(),
+			warn: func(message string) {
+				warned = true
+				l.warnings = append(l.warnings, Diagnostic{message, at.key, at.origin})
+			},
+		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if p != root && strings.HasPrefix(d.Name(), "..") {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
+		if known := l.before[c.id()]; warned && len(sources) == 0 && len(known) > 0 {
+			sources = known // better old than none
 		}
-		info, err := os.Stat(p) // through the links that Kubernetes makes
-		if err != nil || info.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(root, p)
-		if err != nil {
-			return err
-		}
-		key := strings.ReplaceAll(filepath.ToSlash(relative), "/", ".")
-		entries = append(entries, entry{key: key, value: trimNewline(string(data)), kind: literal, origin: Origin{Source: p}})
-		return nil
-	})
-	if err != nil {
-		return nil, &LoadError{Origin: Origin{Source: at.path}, Problem: "the config tree cannot be read: " + err.Error(), Advice: "Make it readable, or leave it out of " + at.key + ".", cause: err}
+		l.remote[c.id()] = sources
+		lowFirst := slices.Clone(sources)
+		slices.Reverse(lowFirst)
+		return lowFirst, nil
 	}
-	return []*document{{source: newSource("configtree:"+at.path, entries), file: at}}, nil
-}
-
-// trimNewline drops the one newline that ends a single line.
-func trimNewline(s string) string {
-	if strings.Count(s, "\n") != 1 || !strings.HasSuffix(s, "\n") {
-		return s
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
+	return c
 }

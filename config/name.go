@@ -9,36 +9,43 @@ import "strings"
 // uniform returns the uniform form of a key as written in a file, an argument or code.
 func uniform(key string) string {
 	b := make([]byte, 0, len(key))
+	start := 0 // of the element, in key
 	for i := 0; i < len(key); i++ {
 		switch c := key[i]; {
 		case c == '.':
-			b = appendDot(b)
+			b, start = endElement(b, key[start:i]), i+1
 		case c == '[':
 			end := strings.IndexByte(key[i:], ']')
 			if end < 0 {
 				continue
 			}
-			b = append(appendDot(b), strings.ToLower(key[i+1:i+end])...) // a bracketed element counts as it stands
+			b = append(endElement(b, key[start:i]), key[i+1:i+end]...) // a bracketed element counts as it stands
 			i += end
+			start = i + 1
 		case 'A' <= c && c <= 'Z':
 			b = append(b, c+('a'-'A'))
 		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
 			b = append(b, c)
 		}
 	}
+	if start < len(key) && (len(b) == 0 || b[len(b)-1] == '.') {
+		b = append(b, key[start:]...)
+	}
+	if len(b) > 0 && b[len(b)-1] == '.' {
+		b = b[:len(b)-1]
+	}
 	return string(b)
 }
 
-func appendDot(b []byte) []byte {
+// endElement ends an element with a dot. One of which nothing is left stays as it was written: it must not become its parent.
+func endElement(b []byte, written string) []byte {
 	if len(b) == 0 || b[len(b)-1] == '.' {
-		return b
+		if written == "" {
+			return b
+		}
+		b = append(b, written...)
 	}
 	return append(b, '.')
-}
-
-// uniformVariable returns the uniform form of an environment variable: every underscore may be a dot.
-func uniformVariable(name string) string {
-	return uniform(strings.ReplaceAll(name, "_", "."))
 }
 
 // legacyUniform is how a variable spells a key when each dash, too, became an underscore: SPRING_MAIN_LOG_STARTUP_INFO. Spring
@@ -121,6 +128,72 @@ func kebab(name string) string {
 		b.WriteByte(c)
 	}
 	return b.String()
+}
+
+// isName reports whether a key is a valid name in Spring's eyes: lower case letters, digits and dashes, with indices. Only
+// such keys are compared relaxed where Spring looks one up; others are looked up as they stand.
+func isName(key string) bool {
+	element := false // whether something stands since the last dot
+	for i := 0; i < len(key); i++ {
+		switch c := key[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-' && element:
+			element = true
+		case c == '.' && element && i+1 < len(key):
+			element = false
+		case c == '[':
+			end := strings.IndexByte(key[i:], ']')
+			if end < 2 {
+				return false
+			}
+			i += end
+			element = true
+		default:
+			return false
+		}
+	}
+	return element
+}
+
+// mapKey returns an element as the key of a map: letters, digits, dashes and underscores, or what stands in brackets.
+func mapKey(element string) string {
+	if strings.HasPrefix(element, "[") && strings.HasSuffix(element, "]") {
+		return element[1 : len(element)-1]
+	}
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return -1
+	}, element)
+}
+
+// split returns the elements of a key as written; indices keep their brackets.
+func split(key string) []string {
+	var all []string
+	start := 0
+	end := func(i int) {
+		if i > start {
+			all = append(all, key[start:i])
+		}
+	}
+	for i := 0; i < len(key); i++ {
+		switch key[i] {
+		case '.':
+			end(i)
+			start = i + 1
+		case '[':
+			closed := strings.IndexByte(key[i:], ']')
+			if closed < 0 {
+				continue
+			}
+			end(i)
+			all = append(all, key[i:i+closed+1])
+			i += closed
+			start = i + 1
+		}
+	}
+	end(len(key))
+	return all
 }
 
 // canonical reports whether a key is written in kebab form, which wins over other spellings in one source.

@@ -44,37 +44,66 @@ type entry struct {
 	value  string
 	kind   kind
 	origin Origin
+	alias  string // the older name that it was written under; not an entry of its own then
 }
 
 // Source is an ordered place that values come from: a document of a file, the environment, the arguments.
 type Source struct {
 	Name string
 
-	entries  []entry
-	byName   map[string]int // uniform key → entry
-	variable bool           // environment: also found by the spelling with an underscore for each dash
+	entries   []entry
+	uniforms  []string       // of their keys
+	byName    map[string]int // uniform key → entry
+	lists     map[string]int // uniform key of a list → one more than its highest index
+	variables map[string]int // of the environment: name → entry
 
 	forProfile bool // of an importer: holds only for a profile
 }
 
 func newSource(name string, entries []entry) *Source {
-	s := &Source{Name: name, entries: entries, byName: make(map[string]int, len(entries))}
-	for i, e := range entries {
-		u := uniform(e.key)
-		if before, twice := s.byName[u]; twice && canonical(entries[before].key) && !canonical(e.key) {
-			continue // of two spellings the canonical one counts
-		}
-		s.byName[u] = i
+	s := &Source{Name: name, entries: entries, uniforms: make([]string, len(entries)), byName: make(map[string]int, len(entries))}
+	for i := range entries {
+		s.index(i, uniform(entries[i].key))
 	}
+	s.addAliases()
 	return s
 }
 
-// find returns the entry under a uniform key.
+func (s *Source) index(i int, u string) {
+	s.uniforms[i] = u
+	if before, twice := s.byName[u]; twice && canonical(s.entries[before].key) && !canonical(s.entries[i].key) {
+		return // of two spellings the canonical one counts
+	}
+	s.byName[u] = i
+	s.indexLists(u)
+}
+
+// indexLists notes every list that a key is in.
+func (s *Source) indexLists(u string) {
+	for start := 0; start < len(u); {
+		end := strings.IndexByte(u[start:], '.')
+		if end < 0 {
+			end = len(u)
+		} else {
+			end += start
+		}
+		if element := u[start:end]; start > 0 && isIndex(element) {
+			if s.lists == nil {
+				s.lists = make(map[string]int)
+			}
+			n, _ := strconv.Atoi(element)
+			s.lists[u[:start-1]] = max(s.lists[u[:start-1]], n+1)
+		}
+		start = end + 1
+	}
+}
+
+// find returns the entry under a uniform key. The environment is also asked for the spelling with an underscore for each dash.
 func (s *Source) find(u, legacy string) *entry {
 	if i, ok := s.byName[u]; ok {
 		return &s.entries[i]
 	}
-	if s.variable && legacy != "" {
+	if s.variables != nil && legacy != "" {
 		if i, ok := s.byName[legacy]; ok {
 			return &s.entries[i]
 		}
@@ -82,11 +111,46 @@ func (s *Source) find(u, legacy string) *entry {
 	return nil
 }
 
+// literal returns the entry whose key is written exactly so. The environment also takes its own spelling of the key, as
+// Spring's SystemEnvironmentPropertySource does.
+func (s *Source) literal(key string) *entry {
+	if s.variables != nil {
+		for _, name := range []string{key, strings.ToUpper(key)} {
+			for _, spelling := range []string{name, undotted.Replace(name), undashed.Replace(name), bare.Replace(name)} {
+				if i, ok := s.variables[spelling]; ok {
+					return &s.entries[i]
+				}
+			}
+		}
+		return nil
+	}
+	for i := len(s.entries) - 1; i >= 0; i-- {
+		if e := &s.entries[i]; e.key == key && e.kind != emptyMap && e.alias == "" {
+			return e
+		}
+	}
+	return nil
+}
+
+var undotted, undashed, bare = strings.NewReplacer(".", "_"), strings.NewReplacer("-", "_"), strings.NewReplacer(".", "_", "-", "_")
+
+// any reports whether the source has anything below a uniform prefix.
+func (s *Source) any(prefix string) bool {
+	for u := range s.byName {
+		if _, ok := below(u, prefix); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // Keys returns the keys of the source as written.
 func (s *Source) Keys() []string {
-	keys := make([]string, len(s.entries))
-	for i, e := range s.entries {
-		keys[i] = e.key
+	keys := make([]string, 0, len(s.entries))
+	for _, e := range s.entries {
+		if e.alias == "" {
+			keys = append(keys, e.key)
+		}
 	}
 	return keys
 }
@@ -115,20 +179,24 @@ func argumentSource(args []string) *Source {
 	return newSource("commandLineArgs", entries)
 }
 
-// environmentSource reads KEY=value. Names that cannot be keys are left out.
+// environmentSource reads KEY=value. As a key, a variable's name is in lower case with dots for its underscores.
 func environmentSource(environ []string) *Source {
-	s := &Source{Name: "systemEnvironment", byName: make(map[string]int, len(environ)), variable: true}
+	entries := make([]entry, 0, len(environ))
+	variables := make(map[string]int, len(environ))
 	for _, pair := range environ {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
 			continue
 		}
-		s.byName[uniformVariable(name)] = len(s.entries)
-		s.entries = append(s.entries, entry{
-			key: strings.ToLower(strings.ReplaceAll(name, "_", ".")), value: value,
-			origin: Origin{Source: "environment variable " + name},
-		})
+		key := strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '.' }), ".")
+		if key == "" {
+			continue
+		}
+		variables[name] = len(entries)
+		entries = append(entries, entry{key: key, value: value, origin: Origin{Source: "environment variable " + name}})
 	}
+	s := newSource("systemEnvironment", entries)
+	s.variables = variables
 	return s
 }
 

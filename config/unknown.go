@@ -32,12 +32,15 @@ func (c *Config) CheckUnknown() {
 	for _, b := range all {
 		fieldsOf(b.prefix, b.typ, known, &open, 0)
 	}
-	for _, s := range c.sources {
-		if s.variable {
+	for _, s := range c.sources() {
+		if s.variables != nil {
 			continue // the environment holds what other programs need
 		}
-		for _, e := range s.entries {
-			if meant := nearest(uniform(e.key), known, open); meant != "" {
+		for i, e := range s.entries {
+			if e.alias != "" {
+				continue
+			}
+			if meant := nearest(s.uniforms[i], known, open); meant != "" {
 				c.warn(fmt.Sprintf("nothing reads this setting; did you mean %s?", meant), e.key, e.origin)
 			}
 		}

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// platforms are the words of spring.main.cloud-platform and spring.config.activate.on-cloud-platform.
+var platforms = []string{"none", "cloud-foundry", "heroku", "sap", "nomad", "kubernetes", "azure-app-service", "aws-ecs"}
+
+// cloudPlatform says where the program runs: what spring.main.cloud-platform says, else what the environment betrays, else "".
+func cloudPlatform(c *Config) (string, error) {
+	var forced struct {
+		Platform string `config:"cloud-platform"`
+	}
+	forced, err := Bind(c, "spring.main", forced)
+	if err != nil {
+		return "", err
+	}
+	if forced.Platform != "" {
+		if name, err := Choice(forced.Platform, platforms...); err == nil {
+			return name, nil
+		}
+	}
+	variables := c.variables()
+	has := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { _, set := variables[name]; return !set })
+	}
+	switch {
+	case has("VCAP_APPLICATION"), has("VCAP_SERVICES"):
+		return "cloud-foundry", nil
+	case has("DYNO"):
+		return "heroku", nil
+	case has("HC_LANDSCAPE"):
+		return "sap", nil
+	case has("NOMAD_ALLOC_ID"):
+		return "nomad", nil
+	case has("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"), services(variables):
+		return "kubernetes", nil
+	case has("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_RESOURCE_GROUP", "WEBSITE_SKU"):
+		return "azure-app-service", nil
+	case strings.HasPrefix(variables["AWS_EXECUTION_ENV"], "AWS_ECS"):
+		return "aws-ecs", nil
+	}
+	return "", nil
+}
+
+// services reports whether Kubernetes announces a service by a pair of variables.
+func services(variables map[string]string) bool {
+	for name := range variables {
+		if prefix, ok := strings.CutSuffix(name, "_SERVICE_HOST"); ok {
+			if _, pair := variables[prefix+"_SERVICE_PORT"]; pair {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,314 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// contributor is a document with what it imports, or an initial location with what was found there (Spring's
+// ConfigDataEnvironmentContributor). Together they form a tree. What was imported before profiles were known and what was
+// imported for them stand apart, since the latter ranks higher.
+type contributor struct {
+	source  *Source    // nil of a location
+	file    location   // where the document stands, for relative imports
+	imports []location // of which those joined by ";" are one
+	profile string     // of a file such as application-dev.yml
+	rises   bool       // is for a profile and has not been moved yet
+
+	bound     bool
+	onProfile []string
+	onCloud   string
+
+	before, after         []*contributor // highest first
+	beforeDone, afterDone bool
+}
+
+// phase is a pass over the tree.
+type phase int
+
+const (
+	initialPhase phase = iota // nothing is known that guards could ask for
+	cloudPhase                // the cloud platform is known
+	profilePhase              // and the profiles are
+)
+
+// each visits the tree below and c itself, highest precedence first.
+func (c *contributor) each(visit func(*contributor)) {
+	for _, child := range c.after {
+		child.each(visit)
+	}
+	for _, child := range c.before {
+		child.each(visit)
+	}
+	visit(c)
+}
+
+// guarded reports whether the document holds under conditions only.
+func (c *contributor) guarded() bool { return len(c.onProfile) > 0 || c.onCloud != "" }
+
+// active reports whether the document counts, by what is known.
+func (c *contributor) active(l *loader) bool {
+	switch {
+	case !c.bound:
+		return false
+	case c.onCloud != "" && uniform(c.onCloud) != uniform(l.cloud):
+		return false
+	case len(c.onProfile) == 0:
+		return true
+	}
+	return l.profiles != nil && slices.ContainsFunc(c.onProfile, func(e string) bool { return accepts(e, l.profiles) })
+}
+
+// importAll follows imports, of the highest document first, until there is none left.
+func (l *loader) importAll(p phase) error {
+	for {
+		next := l.next(p)
+		if next == nil {
+			return nil
+		}
+		if !next.bound {
+			if err := l.bind(next); err != nil {
+				return err
+			}
+			continue
+		}
+		children, err := l.resolve(next)
+		if err != nil {
+			return err
+		}
+		if p == profilePhase {
+			next.after, next.afterDone = children, true
+			next.raise()
+		} else {
+			next.before, next.beforeDone = children, true
+		}
+	}
+}
+
+// next returns the highest contributor that has not been read yet or whose imports have not been followed in this phase.
+func (l *loader) next(p phase) *contributor {
+	var next *contributor
+	for _, root := range l.root {
+		root.each(func(c *contributor) {
+			if next != nil {
+				return
+			}
+			done := c.beforeDone
+			if p == profilePhase {
+				done = c.afterDone
+			}
+			if !c.bound || len(c.imports) > 0 && !done && (p != initialPhase || !c.guarded()) && c.active(l) {
+				next = c
+			}
+		})
+		if next != nil {
+			return next
+		}
+	}
+	return nil
+}
+
+// raise moves what the documents below imported for a profile above all of them.
+func (c *contributor) raise() {
+	var risen []*contributor
+	for _, child := range c.before {
+		for _, list := range []*[]*contributor{&child.before, &child.after} {
+			*list = slices.DeleteFunc(*list, func(grandchild *contributor) bool {
+				if grandchild.rises {
+					risen = append(risen, grandchild)
+				}
+				return grandchild.rises
+			})
+		}
+	}
+	for _, one := range risen {
+		one.rises = false
+	}
+	c.after = append(risen, c.after...)
+}
+
+// bind reads spring.config.import and spring.config.activate of a document, and checks what may not stand in it.
+func (l *loader) bind(c *contributor) error {
+	c.bound = true
+	if err := checkOldProfiles(c.source); err != nil {
+		return err
+	}
+	if c.source.any("spring.config") {
+		var settings struct {
+			Import   []string `config:"import"`
+			Activate struct {
+				OnProfile       []string `config:"on-profile"`
+				OnCloudPlatform string   `config:"on-cloud-platform"`
+			} `config:"activate"`
+		}
+		b := &binder{c: l.config(), sources: []*Source{c.source}}
+		b.resolver = b.c.lenientResolver()
+		if err := b.into("spring.config", &settings); err != nil {
+			return err
+		}
+		c.onProfile, c.onCloud = settings.Activate.OnProfile, settings.Activate.OnCloudPlatform
+		if err := l.imports(c, settings.Import); err != nil {
+			return err
+		}
+	}
+	return checkPlace(c)
+}
+
+func (l *loader) imports(c *contributor, texts []string) error {
+	declared := c.source.find("spring.config.import", "")
+	for i, text := range texts {
+		from := declared
+		if from == nil {
+			from = c.source.find(fmt.Sprintf("spring.config.import.%d", i), "")
+		}
+		if text == "" {
+			continue
+		}
+		at, err := l.parseLocation(text, from.origin, "spring.config.import")
+		if err != nil {
+			return err
+		}
+		c.imports = append(c.imports, at.relativeTo(c.file))
+	}
+	return nil
+}
+
+// resolve reads what a contributor imports: each location, and above it its variants for the profiles, if they are known and
+// the document itself is not for one. What stands somewhere already is left there.
+func (l *loader) resolve(c *contributor) ([]*contributor, error) {
+	var candidates []candidate
+	for _, at := range c.imports {
+		profiles := l.profiles
+		if c.profile != "" {
+			profiles = nil
+		}
+		more, err := l.candidates(at, profiles)
+		if err != nil {
+			return nil, err
+		}
+		candidates = append(candidates, more...)
+	}
+	var children []*contributor
+	for _, one := range slices.Backward(candidates) {
+		id := one.id()
+		if l.loaded[id] {
+			l.found[one.location.id()] = true
+			continue
+		}
+		documents, err := one.read()
+		if err != nil {
+			return nil, err
+		}
+		if documents == nil {
+			continue
+		}
+		l.loaded[id], l.found[one.location.id()] = true, true
+		for _, source := range slices.Backward(documents) {
+			children = append(children, &contributor{
+				source: source, file: one.file, profile: one.profile, rises: one.profile != "" && !one.remote || source.forProfile,
+				bound: one.remote, // which follows no imports and has no guards
+			})
+		}
+	}
+	return children, nil
+}
+
+// checkOldProfiles refuses the form of Spring Boot before 2.4.
+func checkOldProfiles(s *Source) error {
+	for _, key := range []string{"spring.profiles", "spring.profiles.0"} {
+		if old := s.find(key, ""); old != nil && old.kind != emptyMap {
+			return &LoadError{
+				Origin: old.origin, Problem: `the key "spring.profiles" no longer binds a document to a profile`,
+				Advice: fmt.Sprintf("Write spring.config.activate.on-profile: %s instead.", old.value), keys: []string{"spring.profiles"},
+			}
+		}
+	}
+	return nil
+}
+
+// checkPlace refuses keys that choose profiles where a profile was needed to read them.
+func checkPlace(c *contributor) error {
+	if c.profile == "" && len(c.onProfile) == 0 {
+		return nil
+	}
+	for _, name := range []string{"active", "default", "include"} {
+		for _, suffix := range []string{"", ".0"} {
+			e := c.source.find("spring.profiles."+name+suffix, "")
+			if e == nil {
+				continue
+			}
+			return &LoadError{
+				Origin: e.origin, Problem: fmt.Sprintf("spring.profiles.%s cannot stand in a document that is read for a profile only", name),
+				Advice: fmt.Sprintf("Move spring.profiles.%s to a document without a profile.", name), keys: []string{"spring.profiles." + name},
+			}
+		}
+	}
+	return nil
+}
+
+// deduceProfiles returns the active profiles, in the order in which their files are read, and those that hold when none is.
+func deduceProfiles(c *Config) (active, byDefault []string, err error) {
+	settings := struct {
+		Active   []string            `config:"active"`
+		Default  []string            `config:"default"`
+		Group    map[string][]string `config:"group"`
+		Validate bool                `config:"validate"`
+	}{Default: []string{"default"}, Validate: true}
+	if settings, err = Bind(c, "spring.profiles", settings); err != nil {
+		return nil, nil, err
+	}
+	var first []string
+	for _, s := range c.sources() { // includes add up over the sources, the highest first
+		var found struct {
+			Include []string `config:"include"`
+		}
+		b := &binder{c: c, sources: []*Source{s}, resolver: c.lenientResolver()}
+		if err := b.into("spring.profiles", &found); err != nil {
+			return nil, nil, err
+		}
+		first = append(first, found.Include...)
+	}
+	active = expandProfiles(append(first, settings.Active...), settings.Group)
+	byDefault = expandProfiles(settings.Default, settings.Group)
+	if settings.Validate {
+		if err := checkProfiles(c, append(active, byDefault...)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return active, byDefault, nil
+}
+
+// expandProfiles puts the members of a group behind it, each profile once.
+func expandProfiles(names []string, groups map[string][]string) []string {
+	var all []string
+	var add func(names []string)
+	add = func(names []string) {
+		for _, name := range names {
+			if name != "" && !slices.Contains(all, name) {
+				all = append(all, name)
+				add(groups[name])
+			}
+		}
+	}
+	add(names)
+	return all
+}
+
+func checkProfiles(c *Config, names []string) error {
+	for _, name := range names {
+		err := checkProfile(name)
+		if err == nil {
+			continue
+		}
+		failed := &LoadError{Problem: err.Error(), Advice: "Correct the name of the profile.", keys: []string{"spring.profiles.active"}}
+		for _, key := range c.Keys("spring.profiles") {
+			if value, set := c.Raw(key); set && strings.Contains(value, name) {
+				failed.Origin, _ = c.Origin(key)
+				failed.keys = []string{key}
+			}
+		}
+		return failed
+	}
+	return nil
+}
