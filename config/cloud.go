@@ -8,7 +8,7 @@ import (
 // platforms are the words of spring.main.cloud-platform and spring.config.activate.on-cloud-platform.
 var platforms = []string{"none", "cloud-foundry", "heroku", "sap", "nomad", "kubernetes", "azure-app-service", "aws-ecs"}
 
-// cloudPlatform says where the program runs: what spring.main.cloud-platform says, else what the environment betrays, else "".
+// cloudPlatform says where the program runs: what spring.main.cloud-platform says, else what the environment betrays.
 func cloudPlatform(c *Config) (string, error) {
 	var forced struct {
 		Platform string `config:"cloud-platform"`
@@ -42,7 +42,7 @@ func cloudPlatform(c *Config) (string, error) {
 	case strings.HasPrefix(variables["AWS_EXECUTION_ENV"], "AWS_ECS"):
 		return "aws-ecs", nil
 	}
-	return "", nil
+	return "none", nil
 }
 
 // services reports whether Kubernetes announces a service by a pair of variables.

@@ -52,12 +52,15 @@ func (c *contributor) active(l *loader) bool {
 	switch {
 	case !c.bound:
 		return false
-	case c.onCloud != "" && uniform(c.onCloud) != uniform(l.cloud):
+	case c.onCloud != "" && c.onCloud != l.cloud:
 		return false
 	case len(c.onProfile) == 0:
 		return true
 	}
-	return l.profiles != nil && slices.ContainsFunc(c.onProfile, func(e string) bool { return accepts(e, l.profiles) })
+	return l.profiles != nil && slices.ContainsFunc(c.onProfile, func(e string) bool {
+		accepted, err := acceptsProfiles(e, l.profiles)
+		return err == nil && accepted
+	})
 }
 
 // importAll follows imports, of the highest document first, until there is none left.
@@ -147,12 +150,36 @@ func (l *loader) bind(c *contributor) error {
 		if err := b.into("spring.config", &settings); err != nil {
 			return err
 		}
-		c.onProfile, c.onCloud = settings.Activate.OnProfile, settings.Activate.OnCloudPlatform
+		c.onProfile = settings.Activate.OnProfile
+		if err := l.guards(c, settings.Activate.OnCloudPlatform); err != nil {
+			return err
+		}
 		if err := l.imports(c, settings.Import); err != nil {
 			return err
 		}
 	}
 	return checkPlace(c)
+}
+
+// guards checks spring.config.activate.
+func (l *loader) guards(c *contributor, platform string) error {
+	wrong := func(key, problem, advice string) error {
+		return &LoadError{Origin: originOf(newConfig([]*Source{c.source}), key), Problem: problem, Advice: advice, keys: []string{key}}
+	}
+	for _, expression := range c.onProfile {
+		if _, err := acceptsProfiles(expression, nil); err != nil {
+			return wrong("spring.config.activate.on-profile", err.Error(), "Write profiles with !, & and |, and brackets where & and | meet, such as \"prod & (eu | us)\".")
+		}
+	}
+	if platform == "" {
+		return nil
+	}
+	name, err := Choice(platform, platforms...)
+	if err != nil {
+		return wrong("spring.config.activate.on-cloud-platform", err.Error(), "Correct the name of the platform.")
+	}
+	c.onCloud = name
+	return nil
 }
 
 func (l *loader) imports(c *contributor, texts []string) error {

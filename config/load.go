@@ -37,7 +37,11 @@ func LoadContext(ctx context.Context, o Options) (*Config, error) {
 
 // newLoader reads what stands above the files.
 func newLoader(ctx context.Context, o Options) (*loader, error) {
-	args, environ := argumentSource(o.Args), environmentSource(o.Environ)
+	args, err := argumentSource(o.Args)
+	if err != nil {
+		return nil, err
+	}
+	environ := environmentSource(o.Environ)
 	inline, err := jsonSource(args, environ)
 	if err != nil {
 		return nil, err
@@ -95,7 +99,11 @@ func flattenJSON(key string, value any, origin Origin, to *[]entry) {
 	case bool:
 		*to = append(*to, entry{key: key, value: fmt.Sprint(v), kind: boolean, origin: origin})
 	case json.Number:
-		*to = append(*to, entry{key: key, value: v.String(), kind: number, origin: origin})
+		text := v.String()
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(text, ".eE") {
+			text = javaDouble(f)
+		}
+		*to = append(*to, entry{key: key, value: text, kind: number, origin: origin})
 	default:
 		*to = append(*to, entry{key: key, value: fmt.Sprint(v), origin: origin})
 	}

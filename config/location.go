@@ -14,6 +14,7 @@ type location struct {
 	path     string
 	format   string // ".yaml" of file:/etc/settings[.yaml]
 	utf8     bool   // .properties of [encoding=utf-8]
+	fixed    bool   // has a prefix, so does not stand beside what imports it
 	optional bool
 	origin   Origin // who asked for it
 	key      string
@@ -103,7 +104,7 @@ func (l *loader) parseLocation(text string, origin Origin, key string) (location
 	whole := text
 	text, at.optional = strings.CutPrefix(strings.TrimSpace(text), "optional:")
 	scheme, rest, ok := strings.Cut(text, ":")
-	if !ok || len(scheme) == 1 { // none, or a drive letter
+	if ok = ok && len(scheme) > 1; !ok { // none, or a drive letter
 		scheme, rest = "file", text
 	}
 	switch _, imported := importers[scheme]; {
@@ -111,8 +112,10 @@ func (l *loader) parseLocation(text string, origin Origin, key string) (location
 		at.scheme, at.path = scheme, rest
 		return at, nil
 	case scheme == "file":
-		at.path = strings.TrimPrefix(rest, "//")
-	case scheme == classpath || scheme == "resource":
+		at.path, at.fixed = strings.TrimPrefix(rest, "//"), ok
+	case scheme == "resource":
+		at.path = rest
+	case scheme == classpath:
 		at.scheme, at.path = classpath, strings.TrimLeft(rest, "/")
 	case scheme == configTree:
 		at.scheme, at.path = configTree, strings.TrimPrefix(rest, "//")
@@ -209,7 +212,7 @@ func (at location) String() string {
 
 // relativeTo places an import beside the file that declares it.
 func (at location) relativeTo(declaring location) location {
-	if at.scheme != "" || at.path == "" || filepath.IsAbs(at.path) || declaring.path == "" || declaring.scheme != "" && declaring.scheme != classpath {
+	if at.scheme != "" || at.fixed || at.path == "" || filepath.IsAbs(at.path) || declaring.path == "" || declaring.scheme != "" && declaring.scheme != classpath {
 		return at
 	}
 	folder := declaring.path[:strings.LastIndexByte(declaring.path, '/')+1]

@@ -7,84 +7,98 @@ import (
 	"unicode"
 )
 
-// accepts evaluates a profile expression such as "prod & !dev": !, &, | and parentheses, where & and | mix only with
-// parentheses. A malformed one matches nothing, as Spring's does.
-func accepts(expression string, active []string) bool {
-	p := &profileParser{rest: strings.TrimSpace(expression), active: active}
-	value, ok := p.expression()
-	return ok && p.skip() == "" && value
+// acceptsProfiles evaluates a profile expression such as "prod & !dev": !, &, | and parentheses, where & and | mix only with
+// parentheses. It is as forgiving as Spring: a parenthesis that is not closed ends with the text.
+func acceptsProfiles(expression string, active []string) (bool, error) {
+	p := &profileParser{whole: expression, rest: expression, active: active}
+	if strings.TrimSpace(expression) == "" {
+		return false, p.malformed()
+	}
+	return p.terms(wholeExpression)
 }
 
 type profileParser struct {
-	rest   string
-	active []string
-	depth  int
+	whole, rest string
+	active      []string
+	depth       int
 }
 
-func (p *profileParser) skip() string {
-	p.rest = strings.TrimLeft(p.rest, " \t")
-	return p.rest
+func (p *profileParser) malformed() error {
+	return fmt.Errorf("the profile expression %q is malformed", p.whole)
 }
 
-func (p *profileParser) expression() (value, ok bool) {
-	if value, ok = p.operand(); !ok {
-		return false, false
+// token returns the next operator, parenthesis or name; "" at the end. Names may hold blanks.
+func (p *profileParser) token() string {
+	p.rest = strings.TrimLeft(p.rest, " \t\r\n")
+	if p.rest == "" {
+		return ""
 	}
-	operator := byte(0)
-	for {
-		rest := p.skip()
-		if rest == "" || rest[0] == ')' {
-			return value, true
-		}
-		if rest[0] != '&' && rest[0] != '|' || operator != 0 && rest[0] != operator {
-			return false, false
-		}
-		operator = rest[0]
-		p.rest = rest[1:]
-		next, ok := p.operand()
-		if !ok {
-			return false, false
-		}
-		if operator == '&' {
-			value = value && next
-		} else {
-			value = value || next
-		}
+	end := strings.IndexAny(p.rest, "()&|!")
+	switch {
+	case end == 0:
+		end = 1
+	case end < 0:
+		end = len(p.rest)
 	}
+	token := strings.TrimSpace(p.rest[:end])
+	p.rest = p.rest[end:]
+	return token
 }
 
-func (p *profileParser) operand() (value, ok bool) {
+// where a run of terms stands decides what ends it.
+const (
+	wholeExpression = iota
+	inParentheses
+	afterNot
+)
+
+// terms reads terms up to the end of what they stand in.
+func (p *profileParser) terms(where int) (bool, error) {
 	if p.depth++; p.depth > 100 {
-		return false, false
+		return false, p.malformed()
 	}
 	defer func() { p.depth-- }()
-	rest := p.skip()
-	switch {
-	case rest == "":
-		return false, false
-	case rest[0] == '!':
-		p.rest = rest[1:]
-		value, ok = p.operand()
-		return !value, ok
-	case rest[0] == '(':
-		p.rest = rest[1:]
-		value, ok = p.expression()
-		if rest = p.skip(); !ok || rest == "" || rest[0] != ')' {
-			return false, false
+	var values []bool
+	operator := ""
+	for token := p.token(); token != ""; token = p.token() {
+		var value bool
+		var err error
+		switch token {
+		case "(":
+			value, err = p.terms(inParentheses)
+		case "!":
+			value, err = p.terms(afterNot)
+			value = !value
+		case "&", "|":
+			if operator != "" && operator != token {
+				return false, p.malformed()
+			}
+			operator = token
+			continue
+		case ")":
+			if value, err = p.merge(values, operator); err == nil && where == inParentheses {
+				return value, nil
+			}
+			values, operator = nil, ""
+		default:
+			value = slices.Contains(p.active, token)
 		}
-		p.rest = rest[1:]
-		return value, true
+		if err != nil || where == afterNot && token != "!" && token != ")" {
+			return value, err
+		}
+		values = append(values, value)
 	}
-	end := strings.IndexAny(rest, "!&|() \t")
-	if end < 0 {
-		end = len(rest)
+	return p.merge(values, operator)
+}
+
+func (p *profileParser) merge(values []bool, operator string) (bool, error) {
+	switch {
+	case len(values) == 0:
+		return false, p.malformed()
+	case operator == "&":
+		return !slices.Contains(values, false), nil
 	}
-	if end == 0 {
-		return false, false
-	}
-	name := rest[:end]
-	p.rest = rest[end:]
-	return slices.Contains(p.active, name), true
+	return slices.Contains(values, true), nil
 }
 
 // checkProfile applies Spring's rule for names.

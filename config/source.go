@@ -157,7 +157,7 @@ func (s *Source) Keys() []string {
 
 // argumentSource reads --key=value. A repeated key joins its values with commas; what does not start with -- is not
 // configuration.
-func argumentSource(args []string) *Source {
+func argumentSource(args []string) (*Source, error) {
 	var entries []entry
 	at := map[string]int{}
 	for _, arg := range args {
@@ -169,6 +169,12 @@ func argumentSource(args []string) *Source {
 			continue
 		}
 		key, value, _ := strings.Cut(option, "=")
+		if strings.TrimSpace(key) == "" {
+			return nil, &LoadError{
+				Origin: Origin{Source: "command line argument " + arg}, Problem: "the argument has no name",
+				Advice: "Write --name=value, or leave it out.",
+			}
+		}
 		if i, twice := at[key]; twice {
 			entries[i].value += "," + value
 			continue
@@ -176,7 +182,7 @@ func argumentSource(args []string) *Source {
 		at[key] = len(entries)
 		entries = append(entries, entry{key: key, value: value, origin: Origin{Source: "command line argument --" + key}})
 	}
-	return newSource("commandLineArgs", entries)
+	return newSource("commandLineArgs", entries), nil
 }
 
 // environmentSource reads KEY=value. As a key, a variable's name is in lower case with dots for its underscores.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func readYAML(name string, data []byte) ([][]entry, error) {
 		if err != nil {
 			return nil, yamlError(name, data, err)
 		}
-		f := flattener{name: name, data: data}
+		f := flattener{name: name, data: data, tabs: bytes.IndexByte(data, '\t') >= 0}
 		if len(root.Content) > 0 {
 			err = f.root(root.Content[0])
 		}
@@ -68,6 +69,16 @@ func yamlError(name string, data []byte, err error) error {
 		line, _ = strconv.Atoi(found[1])
 	}
 	lines := strings.Split(string(data), "\n")
+	if name, ok := strings.CutPrefix(problem, "unknown anchor '"); ok {
+		name = "*" + strings.TrimSuffix(name, "' referenced")
+		line = 1 + slices.IndexFunc(lines, func(text string) bool { return strings.Contains(text, name) })
+		if line > 0 {
+			column = 1 + strings.Index(lines[line-1], name)
+		}
+	}
+	if line == 0 {
+		line = 1 // the parser leaves it out then
+	}
 	if strings.Contains(problem, "cannot start any token") || strings.Contains(problem, "tab character") {
 		for i, text := range lines {
 			if indent := len(text) - len(strings.TrimLeft(text, " \t")); strings.Contains(text[:indent], "\t") {
@@ -120,8 +131,10 @@ func invalidUTF8(name string, data []byte) error {
 type flattener struct {
 	name    string
 	data    []byte
+	lines   []string
 	entries []entry
 	depth   int
+	tabs    bool // there are any
 }
 
 func (f *flattener) root(node *yaml.Node) error {
@@ -156,6 +169,12 @@ func (f *flattener) node(key string, node *yaml.Node) error {
 	if f.depth > 200 {
 		return f.fault(node, "the document is nested too deeply")
 	}
+	if node.Style&yaml.TaggedStyle != 0 && !slices.Contains(tags, node.ShortTag()) {
+		return f.fault(node, fmt.Sprintf("the tag %s means nothing here", node.Tag))
+	}
+	if f.tabs && f.afterTab(node) {
+		return f.fault(node, "a tab cannot stand before a value in YAML; use blanks")
+	}
 	switch node.Kind {
 	case yaml.AliasNode:
 		return f.node(key, node.Alias)
@@ -178,6 +197,30 @@ func (f *flattener) node(key string, node *yaml.Node) error {
 		value, k := yamlScalar(node)
 		return f.add(key, value, k, node)
 	}
+}
+
+// tags are those of YAML 1.1; others make objects of Java.
+var tags = []string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!binary", "!!map", "!!seq", "!!set", "!!omap", "!!pairs", "!!merge", "!"}
+
+// afterTab reports whether a tab separates a value from what stands before it, which SnakeYAML refuses.
+func (f *flattener) afterTab(node *yaml.Node) bool {
+	if f.lines == nil {
+		f.lines = strings.Split(string(f.data), "\n")
+	}
+	if node.Line < 1 || node.Line > len(f.lines) {
+		return false
+	}
+	before := []rune(f.lines[node.Line-1])
+	before = before[:min(max(node.Column-1, 0), len(before))]
+	for _, r := range slices.Backward(before) {
+		if r == '\t' {
+			return true
+		}
+		if r != ' ' {
+			return false
+		}
+	}
+	return false
 }
 
 func (f *flattener) mapping(key string, node *yaml.Node) error {

@@ -13,7 +13,7 @@ import (
 // effective returns the value of a key as a kind; nil when there is none.
 func effective(c *config.Config, key, kind string) (any, error) {
 	if kind == "" {
-		value, set, err := c.Value(key)
+		value, set, err := c.Property(key)
 		if err != nil || !set {
 			return nil, err
 		}
