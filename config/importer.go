@@ -25,4 +25,4 @@ type importRequest struct {
 }
 
 // importers holds the importers by prefix.
-var importers = map[string]importer{}
+var importers = map[string]importer{"configserver": configServer{}}

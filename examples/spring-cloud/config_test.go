@@ -27,7 +27,10 @@ func TestSpringBootStillAnswersWhatIsRecorded(t *testing.T) {
 	require.NoError(t, err)
 	oracle := append(append([]string{"java"}, javaFlags...), "-jar", jarOf("config-oracle"))
 	answers := map[string]map[string]cases.Answer{}
-	served := map[string]map[string][]byte{}
+	served := map[string]map[string][]cases.Exchange{}
+	repository := t.TempDir()
+	require.NoError(t, cases.WriteRepository(filepath.Join(configurations, "1.07-config-server.txtar"), repository))
+	server := startConfigServer(t, repository)
 	var mu sync.Mutex
 	t.Run("cases", func(t *testing.T) {
 		for i, c := range all {
@@ -40,8 +43,25 @@ func TestSpringBootStillAnswersWhatIsRecorded(t *testing.T) {
 				require.NoError(t, c.Write(folder))
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
-				got, err := c.Run(ctx, folder, []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}, oracle...)
+				environ := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
+				var recorder *cases.Recorder
+				switch c.Server {
+				case "":
+				case "spring":
+					recorder = cases.NewRecorder(server, repository)
+					defer recorder.Close()
+					environ = append(environ, "CONFIG_HOST="+cases.HostOf(recorder.Server))
+				default:
+					faulty, _ := cases.NewServer(c)
+					defer faulty.Close()
+					environ = append(environ, "CONFIG_HOST="+cases.HostOf(faulty))
+				}
+				got, err := c.Run(ctx, folder, environ, oracle...)
 				require.NoError(t, err)
+				var exchanges []cases.Exchange
+				if recorder != nil {
+					exchanges = recorder.Exchanges()
+				}
 				if !*record {
 					require.NotNil(t, c.Spring, "not recorded: go test -run %s -record", t.Name())
 					require.Truef(t, c.Spring.Same(got.Answer), "recorded: %v\nnow: %v\n%s", c.Spring, got.Answer, got.Stderr)
@@ -49,9 +69,9 @@ func TestSpringBootStillAnswersWhatIsRecorded(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if answers[c.Group] == nil {
-					answers[c.Group], served[c.Group] = map[string]cases.Answer{}, map[string][]byte{}
+					answers[c.Group], served[c.Group] = map[string]cases.Answer{}, map[string][]cases.Exchange{}
 				}
-				answers[c.Group][c.Name] = got.Answer
+				answers[c.Group][c.Name], served[c.Group][c.Name] = got.Answer, exchanges
 				if got.Fails && testing.Verbose() {
 					t.Log(strings.ReplaceAll(first(got.Stderr, 1200), folder, ""))
 				}
@@ -64,6 +84,15 @@ func TestSpringBootStillAnswersWhatIsRecorded(t *testing.T) {
 		}
 		fmt.Printf("recorded %d answers\n", len(all))
 	}
+}
+
+// startConfigServer starts a Spring Cloud Config server of the files in a folder and returns its address.
+func startConfigServer(t *testing.T, folder string) string {
+	t.Helper()
+	args := append(append([]string{}, javaFlags...), "-jar", jarOf("config-server"), "--server.port=0", "--server.address=127.0.0.1",
+		"--spring.cloud.config.server.native.search-locations=file:"+folder+"/,file:"+folder+"/{label}/")
+	p := start(t, "config server", "java", args...)
+	return "http://127.0.0.1:" + p.await(t, `Tomcat started on port (\d+)`)
 }
 
 func first(text string, n int) string { return text[:min(n, len(text))] }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,9 +54,19 @@ func TestConfigurationsMeanWhatTheyMeanToSpringBoot(t *testing.T) {
 			require.NoError(t, c.Write(folder))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			got, err := c.Run(ctx, folder, []string{"LC_ALL=C.UTF-8"}, binary)
+			environ, unexpected := []string{"LC_ALL=C.UTF-8"}, func() []string { return nil }
+			if c.Server != "" {
+				var server *httptest.Server
+				server, unexpected = cases.NewServer(c)
+				defer server.Close()
+				environ = append(environ, "CONFIG_HOST="+cases.HostOf(server))
+			}
+			got, err := c.Run(ctx, folder, environ, binary)
 			if err == nil {
 				err = differs(c, got)
+			}
+			if strange := unexpected(); err == nil && len(strange) > 0 {
+				err = fmt.Errorf("the config server was asked what Spring does not ask: %v", strange)
 			}
 			if known[c.ID()] {
 				require.Error(t, err, "it no longer differs: take it off testdata/differences.txt")

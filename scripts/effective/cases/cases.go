@@ -33,22 +33,22 @@ type Case struct {
 	Group string // name of the file without extension
 	Name  string
 	Spec
-	Files    []txtar.File // with paths relative to the folder of the case
-	Spring   *Answer      // what Spring Boot answered; nil when it was never asked
-	Recorded []byte       // what the config server answered, for cases that need one
+	Files  []txtar.File // with paths relative to the folder of the case
+	Spring *Answer      // what Spring Boot answered; nil when it was never asked
+	Served []Exchange   // what the config server was asked and answered
 }
 
 // Spec is case.json.
 type Spec struct {
-	Args         []string          `json:"args"`
-	Env          map[string]string `json:"env"`
-	Keys         []string          `json:"keys"` // "key" or "key as kind"
-	Links        map[string]string `json:"links"`
-	Folders      []string          `json:"folders"`
-	Names        []string          `json:"names"`        // what our failure report must say
-	Hides        []string          `json:"hides"`        // what no output may say
-	ConfigServer bool              `json:"configServer"` // CONFIG_SERVER is the address of one
-	Differs      string            `json:"differs"`      // why we fail, or do not, where Spring does otherwise
+	Args    []string          `json:"args"`
+	Env     map[string]string `json:"env"`
+	Keys    []string          `json:"keys"` // "key" or "key as kind"
+	Links   map[string]string `json:"links"`
+	Folders []string          `json:"folders"`
+	Names   []string          `json:"names"`   // what our failure report must say
+	Hides   []string          `json:"hides"`   // what no output may say
+	Server  string            `json:"server"`  // what CONFIG_HOST is: "spring", "html", "slow" or "broken"
+	Differs string            `json:"differs"` // why we fail, or do not, where Spring does otherwise
 }
 
 // Answer is what both programs print.
@@ -146,7 +146,9 @@ func Load(folder string) ([]*Case, error) {
 					return nil, fmt.Errorf("%s: %s: %w", file, f.Name, err)
 				}
 			case "server.json":
-				c.Recorded = f.Data
+				if err := json.Unmarshal(f.Data, &c.Served); err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", file, f.Name, err)
+				}
 			default:
 				c.Files = append(c.Files, txtar.File{Name: rest, Data: f.Data})
 			}
@@ -214,7 +216,7 @@ func write(path string, data []byte) error {
 }
 
 // Record writes what Spring Boot answered, and the config server, back to the file of a group.
-func Record(file string, spring map[string]Answer, served map[string][]byte) error {
+func Record(file string, spring map[string]Answer, served map[string][]Exchange) error {
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		return err
@@ -231,8 +233,12 @@ func Record(file string, spring map[string]Answer, served map[string][]byte) err
 		if i+1 < len(files) && strings.HasPrefix(files[i+1].Name, name+"/") {
 			continue
 		}
-		if answers, ok := served[name]; ok {
-			archive.Files = append(archive.Files, txtar.File{Name: name + "/server.json", Data: answers})
+		if exchanges := served[name]; len(exchanges) > 0 {
+			text, err := json.MarshalIndent(exchanges, "", " ")
+			if err != nil {
+				return err
+			}
+			archive.Files = append(archive.Files, txtar.File{Name: name + "/server.json", Data: append(text, '\n')})
 		}
 		if answer, ok := spring[name]; ok {
 			text, err := answer.line()
