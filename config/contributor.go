@@ -15,6 +15,7 @@ type contributor struct {
 	imports []location // of which those joined by ";" are one
 	profile string     // of a file such as application-dev.yml
 	rises   bool       // is for a profile and has not been moved yet
+	remote  bool       // came from an importer: its own imports are not followed
 
 	bound     bool
 	onProfile []string
@@ -154,9 +155,14 @@ func (l *loader) bind(c *contributor) error {
 		if err := l.guards(c, settings.Activate.OnCloudPlatform); err != nil {
 			return err
 		}
-		if err := l.imports(c, settings.Import); err != nil {
-			return err
+		if !c.remote {
+			if err := l.imports(c, settings.Import); err != nil {
+				return err
+			}
 		}
+	}
+	if c.remote {
+		return nil
 	}
 	return checkPlace(c)
 }
@@ -164,7 +170,7 @@ func (l *loader) bind(c *contributor) error {
 // guards checks spring.config.activate.
 func (l *loader) guards(c *contributor, platform string) error {
 	wrong := func(key, problem, advice string) error {
-		return &LoadError{Origin: originOf(newConfig([]*Source{c.source}), key), Problem: problem, Advice: advice, keys: []string{key}}
+		return &LoadError{Origin: originOf(newConfig([]*Source{c.source}), key), Problem: key + ": " + problem, Advice: advice, keys: []string{key}}
 	}
 	for _, expression := range c.onProfile {
 		if _, err := acceptsProfiles(expression, nil); err != nil {
@@ -234,7 +240,7 @@ func (l *loader) resolve(c *contributor) ([]*contributor, error) {
 		for _, source := range slices.Backward(documents) {
 			children = append(children, &contributor{
 				source: source, file: one.file, profile: one.profile, rises: one.profile != "" && !one.remote || source.forProfile,
-				bound: one.remote, // which follows no imports and has no guards
+				remote: one.remote,
 			})
 		}
 	}
