@@ -16,6 +16,7 @@ type contributor struct {
 	profile string     // of a file such as application-dev.yml
 	rises   bool       // is for a profile and has not been moved yet
 
+	remote    bool // of an importer: its imports are not followed
 	bound     bool
 	onProfile []string
 	onCloud   string
@@ -154,6 +155,9 @@ func (l *loader) bind(c *contributor) error {
 		if err := l.guards(c, settings.Activate.OnCloudPlatform); err != nil {
 			return err
 		}
+		if c.remote {
+			settings.Import = nil
+		}
 		if err := l.imports(c, settings.Import); err != nil {
 			return err
 		}
@@ -234,7 +238,7 @@ func (l *loader) resolve(c *contributor) ([]*contributor, error) {
 		for _, source := range slices.Backward(documents) {
 			children = append(children, &contributor{
 				source: source, file: one.file, profile: one.profile, rises: one.profile != "" && !one.remote || source.forProfile,
-				bound: one.remote, // which follows no imports and has no guards
+				remote: one.remote,
 			})
 		}
 	}

@@ -175,9 +175,13 @@ func (l *loader) config() *Config {
 	sources := slices.Clone(l.above)
 	for _, c := range l.root {
 		c.each(func(c *contributor) {
-			if c.source != nil && c.active(l) {
-				sources = append(sources, c.source)
+			if c.source == nil || !c.active(l) {
+				return
 			}
+			if c.source.once {
+				sources = slices.DeleteFunc(sources, func(above *Source) bool { return above.once && above.Name == c.source.Name })
+			}
+			sources = append(sources, c.source)
 		})
 	}
 	if len(l.lowest.entries) > 0 {
