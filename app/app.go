@@ -66,6 +66,7 @@ type App struct {
 	guard  *guard
 	ended  chan int // the exit code of the first component that asks for the end
 	phases phases
+	warned int // diagnostics that were logged
 }
 
 // New returns an application that has read nothing yet.
@@ -96,7 +97,7 @@ var errInterrupted = errors.New("the start was interrupted")
 // hook that runs sees it and no other is begun.
 func (a *App) Start(ctx context.Context) error {
 	began := time.Now()
-	err := a.build()
+	err := a.build(ctx)
 	if err == nil {
 		err = a.start(ctx)
 	}
@@ -112,13 +113,13 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 // build does everything that needs no network: configuration, logger, container.
-func (a *App) build() (err error) {
+func (a *App) build(ctx context.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil { // a bundle that panics; constructors are the container's
 			err = panicked("the bundle", v)
 		}
 	}()
-	a.cfg, err = config.Load(config.Options{
+	a.cfg, err = config.LoadContext(ctx, config.Options{
 		Args: a.spec.Args, Environ: a.spec.Environ, Dir: a.spec.Dir, Embedded: a.files,
 		Properties: a.spec.Properties, NoFiles: a.spec.NoFiles,
 	})
@@ -155,6 +156,7 @@ func (a *App) build() (err error) {
 			a.phases = phases{l.Registrations, lifetime}
 			a.warnOfGrace()
 		}),
+		a.watch(),
 		web.Root(), // last: what it starts must come after everything of the user's
 	)
 	a.cfg.CheckUnknown()
@@ -263,21 +265,6 @@ func (a *App) await(ctx context.Context, done <-chan error) error {
 // Run starts the application, waits until ctx ends or a component asks for the end, stops it, and returns the exit code.
 // It touches no signals; see [RunAll].
 func (a *App) Run(ctx context.Context) int { return run(ctx, nil, nil, a) }
-
-// logDiagnostics warns of settings, once all modules have said which they read.
-func (a *App) logDiagnostics() {
-	if a.log == nil {
-		return
-	}
-	a.cfg.CheckUnknown()
-	for _, d := range a.cfg.Diagnostics() {
-		attrs := []any{"key", d.Key}
-		if d.Origin.Source != "" {
-			attrs = append(attrs, "origin", d.Origin.String())
-		}
-		a.log.With("logger", "config").Warn(d.Message, attrs...)
-	}
-}
 
 func (a *App) logsStartup() bool {
 	value, set := a.cfg.Lookup("spring.main.log-startup-info")

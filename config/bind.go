@@ -26,9 +26,13 @@ import (
 // [*BindError] with every fault.
 func Bind[T any](c *Config, prefix string, defaults T) (T, error) {
 	b := &binder{c: c, sources: c.sources(), resolver: c.lenientResolver(), whole: true}
-	err := b.into(prefix, &defaults)
-	c.note(prefix, reflect.TypeFor[T]())
-	return defaults, err
+	settings := defaults
+	err := b.into(prefix, &settings)
+	c.note(prefix, reflect.TypeFor[T](), func(other *Config) error {
+		_, err := Bind(other, prefix, defaults)
+		return err
+	})
+	return settings, err
 }
 
 type binder struct {

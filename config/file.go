@@ -11,25 +11,33 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // fileReader reads files and remembers where it looked, so that changes can be noticed.
 type fileReader struct {
 	options Options
-	looked  map[string]bool // files, and folders of config trees, as paths of the system
+	looked  map[string]stamp // files; folders of which everything counts end in a separator
 }
 
-func newFileReader(o Options) *fileReader { return &fileReader{options: o, looked: map[string]bool{}} }
+func newFileReader(o Options) *fileReader { return &fileReader{options: o, looked: map[string]stamp{}} }
 
-// watched returns the files that were looked for, whether or not they exist, and the folders of config trees.
-func (r *fileReader) watched() []string {
-	var all []string
-	for name := range r.looked {
-		all = append(all, name)
+// stamp tells states of a file apart; zero when there is none.
+type stamp struct {
+	size     int64
+	modified time.Time
+}
+
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() {
+		return stamp{}
 	}
-	slices.Sort(all)
-	return all
+	return stamp{info.Size(), info.ModTime()}
 }
+
+// look notes that a path of the system counts, whether or not it exists.
+func (r *fileReader) look(path string) { r.looked[path] = stampOf(path) }
 
 func (r *fileReader) osPath(p string) string {
 	p = filepath.FromSlash(p)
@@ -54,6 +62,7 @@ func (r *fileReader) folders(at location) []string {
 	if r.options.NoFiles {
 		return nil
 	}
+	r.look(r.osPath(cmp.Or(parent, ".")) + string(filepath.Separator))
 	entries, err := os.ReadDir(r.osPath(cmp.Or(parent, ".")))
 	if err != nil {
 		return nil
@@ -101,7 +110,7 @@ func (l *loader) readFile(at location) ([]*Source, error) {
 	if l.options.NoFiles {
 		return nil, nil
 	}
-	l.files.looked[l.files.osPath(at.path)] = true
+	l.files.look(l.files.osPath(at.path))
 	data, err := os.ReadFile(l.files.osPath(at.path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -150,7 +159,7 @@ func (r *fileReader) tree(at location) ([]*Source, error) {
 	if info, err := os.Stat(root); r.options.NoFiles || err != nil || !info.IsDir() {
 		return nil, nil //nolint:nilerr // it is missing
 	}
-	r.looked[root+string(filepath.Separator)] = true
+	r.look(root + string(filepath.Separator))
 	var entries []entry
 	if err := r.branch(root, "", 1, &entries); err != nil {
 		return nil, &LoadError{Origin: Origin{Source: at.path}, Problem: "the config tree cannot be read: " + err.Error(), Advice: "Make it readable, or leave it out of " + at.key + ".", cause: err}

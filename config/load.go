@@ -164,7 +164,7 @@ func (l *loader) load() (*Config, error) {
 	}
 	c := l.config()
 	c.state.Load().profiles = active
-	c.origin = &reload{options: l.options, remote: l.remote, watched: l.files.watched()}
+	c.origin = &reload{options: l.options, remote: l.remote, looked: l.files.looked}
 	c.diagnostics = l.warnings
 	c.warnOfAliases()
 	return c, nil

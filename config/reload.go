@@ -15,7 +15,7 @@ type reload struct {
 	mu      sync.Mutex // one at a time
 	options Options
 	remote  map[string][]*Source // what importers gave
-	watched []string
+	looked  map[string]stamp
 }
 
 // subscriber wants to know when what it bound changes.
@@ -57,7 +57,7 @@ func OnChangeFunc[T any](c *Config, bind func(*Config) (T, error), fn func(old, 
 
 // Reload reads all sources again, tells those who subscribed with [OnChange], and returns the keys whose values changed, sorted:
 // Spring's refresh. Arguments, environment and profiles given there stay as they were. When anything cannot be read or
-// bound, the error says what, and everything stays as it was. An optional import that cannot be reached keeps its old values.
+// bound to settings that were bound before, the error says what, and everything stays as it was. An optional import that cannot be reached keeps its old values.
 func (c *Config) Reload(ctx context.Context) (changed []string, err error) {
 	if c.origin == nil {
 		return nil, errors.New("config: what was not loaded cannot be loaded again")
@@ -74,7 +74,7 @@ func (c *Config) Reload(ctx context.Context) (changed []string, err error) {
 		return nil, err
 	}
 	c.mu.Lock()
-	subscribers := slices.Clone(c.subscribers)
+	subscribers, known := slices.Clone(c.subscribers), slices.Clone(c.bound)
 	if now := fresh.state.Load(); len(c.defaults) > 0 {
 		fresh.state.Store(&state{sources: slices.Concat(now.sources, c.defaults), profiles: now.profiles})
 	}
@@ -91,12 +91,17 @@ func (c *Config) Reload(ctx context.Context) (changed []string, err error) {
 			applies = append(applies, apply)
 		}
 	}
+	for _, b := range known {
+		if err := b.again(fresh); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+		return nil, faults[0] // the others may be the same in other words
 	}
 	now := fresh.state.Load()
 	c.state.Store(&state{sources: now.sources, profiles: now.profiles})
-	c.origin.remote, c.origin.watched = l.remote, l.files.watched()
+	c.origin.remote, c.origin.looked = l.remote, l.files.looked
 	for _, d := range fresh.Diagnostics() {
 		c.warn(d.Message, d.Key, d.Origin)
 	}

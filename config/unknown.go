@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -10,13 +11,17 @@ import (
 type bound struct {
 	prefix string
 	typ    reflect.Type
+	again  func(*Config) error // binds it to another configuration, to see whether that can be used
 }
 
-func (c *Config) note(prefix string, t reflect.Type) {
+func (c *Config) note(prefix string, t reflect.Type, again func(*Config) error) {
+	if prefix == "" || t.Kind() != reflect.Struct {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if prefix != "" && t.Kind() == reflect.Struct {
-		c.bound = append(c.bound, bound{prefix, t})
+	if !slices.ContainsFunc(c.bound, func(b bound) bool { return b.prefix == prefix && b.typ == t }) {
+		c.bound = append(c.bound, bound{prefix, t, again})
 	}
 }
 

@@ -136,7 +136,10 @@ func (p *running) output() string { p.mu.Lock(); defer p.mu.Unlock(); return p.o
 // listed waits until the registry shows the program UP.
 func (p *running) listed(server *eurekatest.Server) string {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool { i := server.Only("shop"); return i != nil && i.Status == discovery.Up }, 20*time.Second, time.Millisecond)
+	require.Eventually(p.t, func() bool {
+		i := server.Only("shop")
+		return i != nil && i.Status == discovery.Up && strings.Contains(p.output(), "instance registered") // or its answer is still on the way
+	}, 20*time.Second, time.Millisecond)
 	return server.Only("shop").InstanceID
 }
 

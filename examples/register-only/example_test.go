@@ -3,7 +3,6 @@ package main_test
 import (
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,7 +30,8 @@ func TestItIsListedAndFetchesNothing(t *testing.T) {
 func TestTheSameByConfiguration(t *testing.T) {
 	server := eurekatest.NewServer(t)
 	p := exampletest.Start(t, "spring", "--server.port=0", "--eureka.instance.hostname=localhost", "--eureka.instance.ip-address=127.0.0.1", "--eureka.client.service-url.defaultZone="+server.URL)
-	require.Eventually(t, func() bool { return server.Only("your_app_name") != nil }, exampletest.Patience, 10*time.Millisecond)
+	p.Await(`instance registered`)
+	require.NotNil(t, server.Only("your_app_name"))
 	require.Zero(t, p.Stop(syscall.SIGINT))
 	require.Nil(t, server.Only("your_app_name"))
 	nothingIsFetched(t, server)

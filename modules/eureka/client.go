@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -118,6 +119,7 @@ type request struct {
 	body         []byte
 	accept       string // default JSON
 	write        bool
+	once         bool                  // not repeated when it may have been carried out
 	ok           func(status int) bool // answers of the operation; others make the next server be asked
 }
 
@@ -169,7 +171,7 @@ func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (
 			asked = status.RetryAfter
 		}
 		c.cluster.failed(i, time.Now(), asked)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || r.once && status == nil && !unsent(err) {
 			break
 		}
 	}
@@ -218,6 +220,12 @@ func (c *Client) Renew(ctx context.Context, app, id string, status discovery.Sta
 // Cancel takes an instance off the list. [ErrUnknownInstance]: it was not on it.
 func (c *Client) Cancel(ctx context.Context, app, id string) error {
 	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id), ok: exactly(http.StatusNotFound)})
+}
+
+// cancelOnce is [Client.Cancel] for a program that leaves: a server that took the request and gave no answer may have removed the instance,
+// and what is listed a moment later is its successor.
+func (c *Client) cancelOnce(ctx context.Context, app, id string) error {
+	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id), once: true, ok: exactly(http.StatusNotFound)})
 }
 
 // Override sets a status that stays until [Client.RemoveOverride], whatever the instance says of itself; OUT_OF_SERVICE
@@ -355,6 +363,12 @@ func (e *answerError) Error() string {
 }
 
 func (e *answerError) Unwrap() error { return e.err }
+
+// unsent reports whether a request reached no server, as no connection was made.
+func unsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
 
 // noAnswer reports whether a write may have been done although its error says otherwise.
 func noAnswer(err error) bool {

@@ -87,21 +87,32 @@ func (s *spellings) of(as spelling) *names {
 
 func (t translation) entry(i *wire.Instance) *entry {
 	host := i.HostName
-	if t.preferIP && i.IPAddr != "" || host == "" {
+	if t.preferIP && i.IPAddr != "" || !isHost(host) {
 		host = i.IPAddr
 	}
+	reachable := isHost(host)
 	to := &discovery.Instance{
 		ID: i.ID(), IP: i.IPAddr, Status: i.Status, Metadata: i.Metadata, Zone: firstOf(zoneOf(i), i.Metadata.Get("zone")),
 	}
-	if i.Port.Enabled && i.Port.Number > 0 {
+	if reachable && i.Port.Enabled && i.Port.Number > 0 {
 		to.Address = net.JoinHostPort(host, strconv.Itoa(i.Port.Number))
 	}
-	if i.SecurePort.Enabled && i.SecurePort.Number > 0 {
+	if reachable && i.SecurePort.Enabled && i.SecurePort.Number > 0 {
 		to.SecureAddress = net.JoinHostPort(host, strconv.Itoa(i.SecurePort.Number))
 	}
 	n := t.names.of(spelling{i.App, i.VIPAddress, i.SecureVIPAddress})
 	to.Service = n.services[0]
 	return &entry{instance: to, names: n, dirty: i.LastDirty}
+}
+
+// isHost reports whether text may stand for a host in a URL and in a header: whoever registers may write anything.
+func isHost(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c == 0x7f || strings.IndexByte("/\\@?#[]", c) >= 0 {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // zoneOf is the zone that Amazon's data centre tells.

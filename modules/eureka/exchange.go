@@ -136,9 +136,11 @@ func (c *Client) send(ctx context.Context, r request, target, credentials string
 	} else {
 		req.Body, req.GetBody = http.NoBody, nil
 	}
-	// Every operation may be repeated. Without a value it is not sent; it makes the transport repeat what a server that closed a kept
-	// connection has not read.
-	req.Header["Idempotency-Key"] = nil
+	if !r.once {
+		// Every other operation may be repeated. Without a value it is not sent; it makes the transport repeat what a server that closed a
+		// kept connection has not read.
+		req.Header["Idempotency-Key"] = nil
+	}
 	if credentials != "" {
 		req.Header.Set("Authorization", credentials)
 	}

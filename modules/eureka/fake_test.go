@@ -18,6 +18,7 @@ import (
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/eureka"
+	"github.com/archimedes-go/archimedes/modules/eureka/eurekatest"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/rest"
 )
@@ -31,6 +32,8 @@ type estate struct {
 	began     time.Time
 	logger    *slog.Logger // of clients
 	listeners []eureka.Listener
+	clock     *eurekatest.Clock // of clients; nil: the system's
+	hosts     []string          // of the servers that clients know; default localhost
 
 	mu    sync.Mutex
 	seen  []string // "12s host METHOD path"
@@ -95,10 +98,18 @@ func page(status int) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"text/html"}}, Body: io.NopCloser(strings.NewReader("<html>no</html>"))}
 }
 
+// answer is JSON of a server's.
+func answer(body string) *http.Response {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}
+}
+
 // client returns a client of servers with these names.
 func (e *estate) client(t *testing.T, hosts ...string) *eureka.Client {
 	t.Helper()
 	cfg := eureka.DefaultClientConfig()
+	if len(hosts) == 0 {
+		hosts = e.hosts
+	}
 	if len(hosts) > 0 {
 		var urls []string
 		for _, host := range hosts {
@@ -106,7 +117,11 @@ func (e *estate) client(t *testing.T, hosts ...string) *eureka.Client {
 		}
 		cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(strings.Join(urls, ","))}
 	}
-	client, err := eureka.NewClient(cfg, eureka.WithTransport(e), eureka.WithLogger(e.logger), eureka.WithListeners(e.listeners...))
+	opts := []eureka.Option{eureka.WithTransport(e), eureka.WithLogger(e.logger), eureka.WithListeners(e.listeners...)}
+	if e.clock != nil {
+		opts = append(opts, eureka.WithClock(e.clock.Now))
+	}
+	client, err := eureka.NewClient(cfg, opts...)
 	require.NoError(t, err)
 	return client
 }

@@ -22,8 +22,10 @@ type work struct {
 	pause       time.Duration    // before the next try while no server answers
 	due         time.Time        // of the next heartbeat or try
 	registered  time.Time        // when the registry last listed it, or was asked whether it does
+	seen        bool             // a snapshot has shown the instance as it was registered
 	tookOver    bool             // the id was taken over from another instance
-	contested   bool             // which took it back: nothing is registered over it any more
+	reported    bool             // that two instances with one id are running
+	contested   bool             // the other took the id back: nothing is registered over it any more
 	pushed      bool             // the registry has taken the instance with its latest metadata
 }
 
@@ -356,7 +358,7 @@ func (r *Registrar) leave(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		first, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 	}
-	err := r.client.Cancel(first, i.App, i.ID())
+	err := r.client.cancelOnce(first, i.App, i.ID())
 	cancel()
 	if errors.Is(err, ErrUnknownInstance) {
 		err = nil
@@ -379,7 +381,7 @@ func (r *Registrar) leave(ctx context.Context) error {
 		r.yielded(ctx, i)
 		return nil
 	}
-	if err = r.client.Cancel(ctx, i.App, i.ID()); err == nil || errors.Is(err, ErrUnknownInstance) {
+	if err = r.client.cancelOnce(ctx, i.App, i.ID()); err == nil || errors.Is(err, ErrUnknownInstance) {
 		r.left(ctx, i)
 		return nil
 	}

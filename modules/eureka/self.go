@@ -35,22 +35,29 @@ func (r *Registrar) compare(ctx context.Context, own, shown *entry) error {
 		return nil
 	case shown == nil:
 		return r.missed(ctx)
-	case shown.dirty <= w.dirty:
-		return nil // ours, or older than ours: servers answer from caches
+	case shown.dirty < w.dirty:
+		return nil // older than ours: servers answer from caches
+	case shown.dirty == w.dirty && shown.leadsTo(own):
+		w.seen, w.contested = true, false
+		return nil
 	case shown.leadsTo(own):
 		r.log.WarnContext(ctx, "the registry kept an entry of this instance that says to be newer; registering again as newer still",
 			"id", own.instance.ID, "entry", time.UnixMilli(shown.dirty), "own", time.UnixMilli(w.dirty))
-	case !w.tookOver:
-		w.tookOver = true
-		r.log.WarnContext(ctx, "another instance is registered with this instance's id; taking the id over",
-			"id", own.instance.ID, "own", own.address(), "other", shown.address())
-	case !w.contested:
-		w.contested = true
-		r.log.ErrorContext(ctx, "two instances with one id are running, and callers reach the other; give each an eureka.instance.instance-id of its own",
-			"id", own.instance.ID, "own", own.address(), "other", shown.address())
-		return nil
 	default:
-		return nil
+		// What was left behind says to be newer by the error of a clock; what replaced our entry, or answers it by one, is alive.
+		if alive := w.seen || w.tookOver || shown.dirty <= w.dirty+1; alive && !w.reported {
+			w.reported = true
+			r.log.ErrorContext(ctx, "two instances with one id are running, and callers reach only one of them; give each an eureka.instance.instance-id of its own",
+				"id", own.instance.ID, "own", own.address(), "other", shown.address())
+		} else if !alive {
+			r.log.WarnContext(ctx, "another instance is registered with this instance's id; taking the id over",
+				"id", own.instance.ID, "own", own.address(), "other", shown.address())
+		}
+		if w.tookOver {
+			w.contested = true
+			return nil
+		}
+		w.tookOver = true
 	}
 	w.dirty = shown.dirty // what is registered next is newer by one at least
 	status, _ := r.status()

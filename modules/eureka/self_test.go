@@ -84,18 +84,43 @@ func TestAnIDIsTakenOverOnceAndThenLeftToTheOther(t *testing.T) {
 	})
 }
 
-func TestTwoProgramsWithOneIDComeToRest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := newEstate()
-		following(t, e, here)
-		synctest.Wait()
-		following(t, e, discovery.Address{Port: 9090})
-		time.Sleep(5 * time.Minute)
-		e.forget()
-		time.Sleep(10 * time.Minute)
-		require.NotContains(t, strings.Join(e.requests(), "\n"), "POST")
-		require.NotNil(t, entry(e))
-	})
+func TestTwoProgramsWithOneIDEachSaySoOnceAndComeToRest(t *testing.T) {
+	for name, second := range map[string]time.Duration{"the second right after the first": 0, "the second much later": 10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEstate()
+				var logs [2]strings.Builder
+				programs := make([]*eureka.Registrar, 2)
+				for n, port := range []int{8080, 9090} {
+					e.logger = slog.New(slog.NewTextHandler(&logs[n], nil))
+					programs[n] = following(t, e, discovery.Address{Port: port})
+					synctest.Wait()
+					time.Sleep(second)
+				}
+				time.Sleep(5 * time.Minute)
+				e.forget()
+				time.Sleep(10 * time.Minute)
+				requests := strings.Join(e.requests(), "\n")
+				require.NotContains(t, requests, "POST")
+				require.GreaterOrEqual(t, strings.Count(requests, "PUT"), 40, "heartbeats of both go on")
+				for n := range logs {
+					require.Equal(t, 1, strings.Count(logs[n].String(), "level=ERROR"), logs[n].String())
+					require.Contains(t, logs[n].String(), "localhost:8080")
+					require.Contains(t, logs[n].String(), "localhost:9090")
+				}
+				shown, hidden := programs[0], programs[1]
+				if entry(e).Port.Number == 9090 {
+					shown, hidden = hidden, shown
+				}
+				require.NoError(t, hidden.Down(t.Context()))
+				require.NoError(t, hidden.Remove(t.Context()))
+				require.Equal(t, discovery.Up, entry(e).Status, "it does not delete the other")
+				require.NoError(t, shown.Down(t.Context()))
+				require.NoError(t, shown.Remove(t.Context()))
+				require.Nil(t, entry(e))
+			})
+		})
+	}
 }
 
 // heartbeatsAreAnswered is a server beside the one that lists nothing any more.

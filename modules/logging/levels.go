@@ -64,10 +64,9 @@ var predefined = map[string][]string{
 
 // Levels decides how much each logger says. It may be changed while the program runs and is safe for concurrent use.
 type Levels struct {
-	threshold slog.Level
-	groups    map[string][]string // never changed
-
 	mu         sync.Mutex
+	threshold  slog.Level
+	groups     map[string][]string
 	configured map[string]slog.Level
 	nodes      map[string]*node // the loggers in use
 }
@@ -122,6 +121,20 @@ func newLevels(c Config) (*Levels, error) {
 	return l, nil
 }
 
+// Configure applies levels, groups, threshold and the flags debug and trace of c in place of all that was set before, from the
+// next line on. The rest of c, such as the form of lines, counts only when the program starts.
+func (l *Levels) Configure(c Config) error {
+	fresh, err := newLevels(c)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.threshold, l.groups, l.configured = fresh.threshold, fresh.groups, fresh.configured
+	l.update()
+	return nil
+}
+
 // Set gives a logger, a group of loggers or [Root] a level, from the next line on.
 func (l *Levels) Set(name string, level slog.Level) {
 	l.change(name, func(member string) { l.configured[member] = level })
@@ -147,6 +160,11 @@ func (l *Levels) change(name string, one func(member string)) {
 	for _, member := range members {
 		one(canonical(member))
 	}
+	l.update()
+}
+
+// update tells the loggers in use what they may say.
+func (l *Levels) update() {
 	for _, n := range l.nodes {
 		n.cut.Store(int64(l.cut(n.name)))
 	}
@@ -181,6 +199,8 @@ func (l *Levels) Names() []string {
 
 // Groups returns the named lists of loggers. The result is the caller's.
 func (l *Levels) Groups() map[string][]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	groups := make(map[string][]string, len(l.groups))
 	for name, members := range l.groups {
 		groups[name] = slices.Clone(members)

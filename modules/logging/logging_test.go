@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/slogtest"
@@ -18,6 +20,7 @@ import (
 	"go.uber.org/fx/fxtest"
 
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/config/configtest"
 	"github.com/archimedes-go/archimedes/modules/logging"
 )
 
@@ -282,7 +285,7 @@ func TestDisabledLineCostsNoAllocation(t *testing.T) {
 func TestModuleProvidesTheLevelsOfTheSuppliedLogger(t *testing.T) {
 	log, levels, _ := start(t, nil)
 	var found *logging.Levels
-	fxtest.New(t, fx.Supply(log), logging.Module(nil), fx.Populate(&found))
+	fxtest.New(t, fx.Supply(log), logging.Module(configtest.FromYAML(t, "")), fx.Populate(&found))
 	require.Same(t, levels, found)
 	require.NotNil(t, logging.LevelsOf(slog.New(slog.DiscardHandler)))
 }
@@ -325,4 +328,39 @@ func BenchmarkReadableLine(b *testing.B) {
 	for b.Loop() {
 		log.InfoContext(ctx, "instance registered", "server", "a")
 	}
+}
+
+func TestLevelsFollowAConfigurationThatChanges(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "application.yml"), []byte(text), 0o600))
+	}
+	write("logging.level.eureka: warn")
+	c, err := config.Load(config.Options{Dir: dir})
+	require.NoError(t, err)
+	cfg, err := logging.ConfigFrom(c)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	log, levels, err := logging.New(cfg, orders, &out, false)
+	require.NoError(t, err)
+	a := fxtest.New(t, fx.Supply(log), logging.Module(c)).RequireStart()
+	defer a.RequireStop()
+	client := log.With("logger", "eureka.client")
+	require.False(t, client.Enabled(t.Context(), slog.LevelInfo))
+
+	write("logging.level.eureka: debug")
+	changed, err := c.Reload(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"logging.level.eureka"}, changed)
+	require.True(t, client.Enabled(t.Context(), slog.LevelDebug), "a logger that exists already")
+
+	write("logging.level.eureka: loud")
+	_, err = c.Reload(t.Context())
+	require.ErrorContains(t, err, "loud")
+	require.Equal(t, slog.LevelDebug, levels.Effective("eureka"), "the old level stays")
+
+	write("")
+	_, err = c.Reload(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, slog.LevelInfo, levels.Effective("eureka"))
 }
