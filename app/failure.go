@@ -59,9 +59,9 @@ func (f *Failure) Report() string {
 		b.WriteString("\n" + f.describe(fault) + "\n")
 		action := strings.TrimSpace(fault.Action())
 		for _, key := range fault.Keys() {
-			b.WriteString(f.keyLine(fault, key))
+			b.WriteString(f.keyLine(key, fault))
 			if behind := f.behind(key); behind != key {
-				b.WriteString(f.keyLine(fault, behind))
+				b.WriteString(f.keyLine(behind, fault))
 				action = strings.ReplaceAll(action, key, behind)
 			}
 		}
@@ -95,22 +95,20 @@ func (f *Failure) behind(key string) string {
 	return f.cfg.Behind(key)
 }
 
-// keyLine is one key with its value and origin. While there is no configuration yet, the fault itself may know them.
-func (f *Failure) keyLine(fault described, key string) string {
-	if f.cfg != nil {
-		if origin, set := f.cfg.Origin(key); set {
-			value, _ := f.cfg.Lookup(key)
-			return fmt.Sprintf("    %s = %s from %s\n", key, maskValue(key, value), origin)
+// keyLine is one key with its value and origin. What failed while configuration was loaded has nothing but itself to tell it.
+func (f *Failure) keyLine(key string, fault described) string {
+	if own, ok := fault.(*config.ValueError); ok && own.Set && own.Key == key { //nolint:errorlint // as collect left it
+		if own.Value == "" { // a list or a map
+			return fmt.Sprintf("    %s from %s\n", key, own.Origin)
 		}
-	}
-	if v, ok := fault.(*config.ValueError); ok && v.Set && v.Key == key { //nolint:errorlint // collect has unwrapped it
-		if v.Value == "" { // a list or a map
-			return fmt.Sprintf("    %s from %s\n", key, v.Origin)
-		}
-		return fmt.Sprintf("    %s = %s from %s\n", key, maskValue(key, v.Value), v.Origin)
+		return fmt.Sprintf("    %s = %s from %s\n", key, maskValue(key, own.Value), own.Origin)
 	}
 	if f.cfg == nil {
-		return ""
+		return fmt.Sprintf("    %s\n", key) // the description says where
+	}
+	if origin, set := f.cfg.Origin(key); set {
+		value, _ := f.cfg.Lookup(key)
+		return fmt.Sprintf("    %s = %s from %s\n", key, maskValue(key, value), origin)
 	}
 	return fmt.Sprintf("    %s is not set; its default holds\n", key)
 }

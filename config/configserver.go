@@ -117,12 +117,16 @@ func (configServer) load(ctx context.Context, r importRequest) ([]*Source, error
 	if err != nil {
 		return nil, err
 	}
-	profiles := r.profiles
-	if len(profiles) == 0 {
-		profiles = []string{"default"}
-	}
+	first := []string{"default"}
 	if settings.Profile != "" {
-		profiles = splitList(settings.Profile)
+		first = splitList(settings.Profile)
+	}
+	profiles := first
+	if r.profiles != nil && settings.Profile == "" {
+		profiles = r.profiles
+	}
+	if r.profiles != nil && slices.Equal(profiles, first) {
+		return nil, nil // asked already
 	}
 	answer, err := client.environment(ctx, name, strings.Join(profiles, ","))
 	if err == nil {
@@ -249,6 +253,7 @@ func (e *environment) sources(profiles []string, known bool) ([]*Source, error) 
 		if err != nil {
 			return nil, err
 		}
+		s.once = true
 		s.forProfile = slices.ContainsFunc(profiles, func(profile string) bool {
 			return strings.Contains(p.Name, "-"+profile) || strings.Contains(p.Name, ","+profile)
 		})
@@ -266,7 +271,9 @@ func (e *environment) sources(profiles []string, known bool) ([]*Source, error) 
 		}
 	}
 	if len(about) > 0 {
-		all = append(all, newSource("configClient", about))
+		client := newSource("configClient", about)
+		client.once = true
+		all = append(all, client)
 	}
 	return all, nil
 }

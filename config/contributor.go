@@ -15,8 +15,8 @@ type contributor struct {
 	imports []location // of which those joined by ";" are one
 	profile string     // of a file such as application-dev.yml
 	rises   bool       // is for a profile and has not been moved yet
-	remote  bool       // came from an importer: its own imports are not followed
 
+	remote    bool // of an importer: its imports are not followed
 	bound     bool
 	onProfile []string
 	onCloud   string
@@ -155,14 +155,12 @@ func (l *loader) bind(c *contributor) error {
 		if err := l.guards(c, settings.Activate.OnCloudPlatform); err != nil {
 			return err
 		}
-		if !c.remote {
-			if err := l.imports(c, settings.Import); err != nil {
-				return err
-			}
+		if c.remote {
+			settings.Import = nil
 		}
-	}
-	if c.remote {
-		return nil
+		if err := l.imports(c, settings.Import); err != nil {
+			return err
+		}
 	}
 	return checkPlace(c)
 }
@@ -170,7 +168,7 @@ func (l *loader) bind(c *contributor) error {
 // guards checks spring.config.activate.
 func (l *loader) guards(c *contributor, platform string) error {
 	wrong := func(key, problem, advice string) error {
-		return &LoadError{Origin: originOf(newConfig([]*Source{c.source}), key), Problem: key + ": " + problem, Advice: advice, keys: []string{key}}
+		return &LoadError{Origin: originOf(newConfig([]*Source{c.source}), key), Problem: problem, Advice: advice, keys: []string{key}}
 	}
 	for _, expression := range c.onProfile {
 		if _, err := acceptsProfiles(expression, nil); err != nil {

@@ -173,22 +173,17 @@ func (l *loader) load() (*Config, error) {
 // config is what is known so far: the active documents among the other sources.
 func (l *loader) config() *Config {
 	sources := slices.Clone(l.above)
-	remote := map[string]int{}
 	for _, c := range l.root {
 		c.each(func(c *contributor) {
 			if c.source == nil || !c.active(l) {
 				return
 			}
-			if at, twice := remote[c.source.Name]; c.remote && twice { // as Spring: of two of one name the lower one stays
-				sources[at] = nil
-			}
-			if c.remote {
-				remote[c.source.Name] = len(sources)
+			if c.source.once {
+				sources = slices.DeleteFunc(sources, func(above *Source) bool { return above.once && above.Name == c.source.Name })
 			}
 			sources = append(sources, c.source)
 		})
 	}
-	sources = slices.DeleteFunc(sources, func(s *Source) bool { return s == nil })
 	if len(l.lowest.entries) > 0 {
 		sources = append(sources, l.lowest)
 	}

@@ -58,6 +58,7 @@ type Source struct {
 	variables map[string]int // of the environment: name → entry
 
 	forProfile bool // of an importer: holds only for a profile
+	once       bool // of an importer: of several with one name only the lowest counts, as Spring has it
 }
 
 func newSource(name string, entries []entry) *Source {
