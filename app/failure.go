@@ -98,6 +98,9 @@ func (f *Failure) behind(key string) string {
 // keyLine is one key with its value and origin. What failed while configuration was loaded has nothing but itself to tell it.
 func (f *Failure) keyLine(key string, fault described) string {
 	if own, ok := fault.(*config.ValueError); ok && own.Set && own.Key == key { //nolint:errorlint // as collect left it
+		if own.Value == "" { // a list or a map
+			return fmt.Sprintf("    %s from %s\n", key, own.Origin)
+		}
 		return fmt.Sprintf("    %s = %s from %s\n", key, maskValue(key, own.Value), own.Origin)
 	}
 	if f.cfg == nil {

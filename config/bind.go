@@ -64,7 +64,7 @@ func (b *binder) fault(key string, problem string) {
 	if e == nil { // a list or a map: its first value shows where it stands
 		for _, s := range b.sources {
 			if e = s.first(uniform(key)); e != nil {
-				v.Origin, v.Set, v.part = e.origin, true, e.key
+				v.Origin, v.Set = e.origin, true
 				break
 			}
 		}

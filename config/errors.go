@@ -64,7 +64,6 @@ type ValueError struct {
 	Set     bool // whether any source has the key
 	Problem string
 	advice  string
-	part    string // of a list or a map: the key whose origin this is
 }
 
 // Error returns "server.port = abc (application.yml:3:9): is not a whole number".

@@ -333,6 +333,9 @@ func (l *loader) fileCandidates(at location, profile string) []candidate {
 // remoteCandidate is what an importer knows for the profiles.
 func (l *loader) remoteCandidate(at location, profiles []string) candidate {
 	c := candidate{location: at, file: at, remote: true, asked: profiles}
+	if profiles == nil {
+		c.asked = []string{"default"}
+	}
 	c.read = func() ([]*Source, error) {
 		warned := false
 		sources, err := importers[at.scheme].load(l.ctx, importRequest{
