@@ -61,6 +61,10 @@ func convert(text string, v reflect.Value, unit time.Duration, from *entry) erro
 		}
 		v.SetInt(n)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if n, err := strconv.ParseUint(text, 10, v.Type().Bits()); err == nil {
+			v.SetUint(n)
+			return nil
+		}
 		n, err := wholeNumber(text, 64, number)
 		if err == nil && (n < 0 || v.OverflowUint(uint64(n))) {
 			err = fmt.Errorf("%q is out of range", text)

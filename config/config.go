@@ -19,6 +19,7 @@ type Config struct {
 	conditions  []Condition
 	diagnostics []Diagnostic
 	bound       []bound
+	asked       map[string]string // keys that were looked up: uniform → written
 	fault       error
 	excluded    []string
 	defaults    []*Source // of bundles, which a reload keeps
@@ -121,6 +122,13 @@ func findIn(sources []*Source, u, legacy string) *entry {
 // Value returns the value of a key in any spelling, placeholders resolved, and whether any source has it. A placeholder that
 // stands for nothing is an error.
 func (c *Config) Value(key string) (string, bool, error) {
+	u := uniform(key)
+	c.mu.Lock()
+	if c.asked == nil {
+		c.asked = make(map[string]string)
+	}
+	c.asked[u] = key
+	c.mu.Unlock()
 	return c.resolver().value(key)
 }
 

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,65 +27,117 @@ func (c *Config) note(prefix string, t reflect.Type, again func(*Config) error) 
 	}
 }
 
-// CheckUnknown adds a diagnostic for every key that nothing reads but that resembles one that is read, such as server.prot.
-// Call it when all modules are bound. Keys that resemble nothing stay silent, as in Spring: a team's own settings, and the
-// many of Spring's that mean nothing to a Go program, live in the same file.
+// CheckUnknown adds a diagnostic for every key that nothing reads below the prefix of settings that were bound, and for every
+// one that resembles a key that is read, such as server.prot; it names the nearest. Call it when all modules are bound. Keys
+// elsewhere stay silent, as in Spring, and so do those of Spring that mean nothing to a Go program: a team keeps all in one file.
 func (c *Config) CheckUnknown() {
 	c.mu.Lock()
-	all := append([]bound{}, c.bound...)
+	all := slices.Clone(c.bound)
+	k := known{written: maps.Clone(c.asked)}
 	c.mu.Unlock()
-	known := map[string]string{} // uniform → canonical
-	var open []string            // prefixes below which any key may stand
+	if k.written == nil {
+		k.written = map[string]string{}
+	}
 	for _, b := range all {
-		fieldsOf(b.prefix, b.typ, known, &open, 0)
+		k.prefixes = append(k.prefixes, uniform(b.prefix))
+		k.fields(b.prefix, b.typ, 0)
 	}
 	for _, s := range c.sources() {
 		if s.variables != nil {
 			continue // the environment holds what other programs need
 		}
 		for i, e := range s.entries {
-			if e.alias != "" {
+			u := s.uniforms[i]
+			if e.alias != "" || s.aliased(e.key) || k.reads(u) {
 				continue
 			}
-			if meant := nearest(s.uniforms[i], known, open); meant != "" {
+			if meant := k.nearest(u); meant != "" {
 				c.warn(fmt.Sprintf("nothing reads this setting; did you mean %s?", meant), e.key, e.origin)
+			} else if prefix, below := k.below(u); below {
+				c.warn("nothing reads this setting; the nearest that is read is "+k.nearestBelow(u, prefix), e.key, e.origin)
 			}
 		}
 	}
 }
 
-func fieldsOf(prefix string, t reflect.Type, known map[string]string, open *[]string, depth int) {
+// aliased reports whether a key has a newer name, which may be read.
+func (s *Source) aliased(key string) bool {
+	return slices.ContainsFunc(s.entries, func(e entry) bool { return e.alias == key })
+}
+
+// known is what programs read.
+type known struct {
+	written  map[string]string // uniform → canonical
+	open     []string          // prefixes below which any key may stand
+	prefixes []string          // of settings that were bound
+}
+
+// reads reports whether a uniform key is read.
+func (k *known) reads(u string) bool {
+	if _, ok := k.written[u]; ok {
+		return true
+	}
+	return slices.ContainsFunc(k.open, func(prefix string) bool { _, ok := below(u, prefix); return ok })
+}
+
+// below returns the longest prefix of bound settings that a key is below, unless Spring knows the key.
+func (k *known) below(u string) (longest string, ok bool) {
+	for _, prefix := range k.prefixes {
+		if _, under := below(u, prefix); under && len(prefix) > len(longest) {
+			longest = prefix
+		}
+	}
+	if longest == "" {
+		return "", false
+	}
+	for _, prefix := range springs {
+		if _, under := below(u, prefix); (under || u == prefix) && len(prefix) >= len(longest) {
+			return "", false
+		}
+	}
+	return longest, true
+}
+
+// nearestBelow returns the key below a prefix that takes the fewest letters to change.
+func (k *known) nearestBelow(u, prefix string) string {
+	best, least := prefix, math.MaxInt
+	for candidate, written := range k.written {
+		if _, ok := below(candidate, prefix); !ok {
+			continue
+		}
+		if d := distance(candidate, u, len(u)+len(candidate)); d < least || d == least && written < best {
+			best, least = written, d
+		}
+	}
+	return best
+}
+
+func (k *known) fields(prefix string, t reflect.Type, depth int) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	known[uniform(prefix)] = prefix
+	if depth > 0 {
+		k.written[uniform(prefix)] = prefix
+	}
 	switch {
 	case scalar(t):
 		return
 	case t.Kind() == reflect.Struct && depth < 8:
 		for i := range t.NumField() {
 			if name, _, ok := fieldOf(t.Field(i)); ok {
-				fieldsOf(join(prefix, name), t.Field(i).Type, known, open, depth+1)
+				k.fields(join(prefix, name), t.Field(i).Type, depth+1)
 			}
 		}
 	default:
-		*open = append(*open, uniform(prefix))
+		k.open = append(k.open, uniform(prefix))
 	}
 }
 
-// nearest returns the known key that an unknown one was probably meant to be: one of the same parents, or of the same last
-// element, that differs by a letter or two.
-func nearest(u string, known map[string]string, open []string) string {
-	if _, ok := known[u]; ok {
-		return ""
-	}
-	for _, prefix := range open {
-		if _, ok := below(u, prefix); ok {
-			return ""
-		}
-	}
+// nearest returns the known key that an unknown one was probably meant to be: one of as many elements that differs by a letter
+// or two.
+func (k *known) nearest(u string) string {
 	best, least := "", 3
-	for candidate, written := range known {
+	for candidate, written := range k.written {
 		if strings.Count(candidate, ".") != strings.Count(u, ".") || abs(len(candidate)-len(u)) >= least {
 			continue
 		}

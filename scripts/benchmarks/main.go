@@ -25,7 +25,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each pair is measured; the medians count")
 	only := flag.String("only", "", "measure only rows whose name begins so")
 	flag.Parse()
-	rows := slices.Concat(pickRows(), callRows(), decodeRows(), retainedRows(), startRows(), pythonRows())
+	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), startRows(), pythonRows())
 	fmt.Printf("| what | ours | beside | ratio | budget |\n| --- | --- | --- | --- | --- |\n")
 	over := 0
 	for _, r := range rows {
