@@ -17,7 +17,7 @@ type Config struct {
 // Exposure chooses endpoints by id; * is all. What is excluded counts more.
 type Exposure struct {
 	Include []string `config:"include"` // default health, info (Spring: health)
-	Exclude []string `config:"exclude"`
+	Exclude []string `config:"exclude"` // names, or * for all; default none
 }
 
 // DefaultConfig returns the settings in force when application.yml is silent.

@@ -51,14 +51,14 @@ type HealthCheckConfig struct {
 
 // TimeoutConfig is "eureka.client.timeout", Spring's newer keys, which count more than eureka-server-*-timeout-seconds; 0 says nothing.
 type TimeoutConfig struct {
-	Connect time.Duration `config:"connect-timeout,unit=ms"`
-	Socket  time.Duration `config:"socket-timeout,unit=ms"` // to the headers of an answer
+	Connect time.Duration `config:"connect-timeout,unit=ms"` // of one dial; default eureka-server-connect-timeout-seconds
+	Socket  time.Duration `config:"socket-timeout,unit=ms"`  // to the headers of an answer; default eureka-server-read-timeout-seconds
 }
 
 // AuthConfig is "eureka.client.auth.<zone>": HTTP Basic.
 type AuthConfig struct {
-	Username string        `config:"username"`
-	Password config.Secret `config:"password"`
+	Username string        `config:"username"` // default none
+	Password config.Secret `config:"password"` // default none
 }
 
 // TLSConfig is "eureka.client.tls".

@@ -38,10 +38,10 @@ type Tomcat struct {
 
 // SSL is "server.ssl".
 type SSL struct {
-	Enabled     bool   `config:"enabled"`
-	Certificate string `config:"certificate"`
-	KeyStore    string `config:"key-store"`
-	Bundle      string `config:"bundle"`
+	Enabled     bool   `config:"enabled"`     // whether the keys below count; default true
+	Certificate string `config:"certificate"` // default none
+	KeyStore    string `config:"key-store"`   // default none
+	Bundle      string `config:"bundle"`      // default none
 }
 
 // Shutdown says whether a stop lets callers leave.
