@@ -18,9 +18,12 @@ import (
 type fileReader struct {
 	options Options
 	looked  map[string]stamp // files; folders of which everything counts end in a separator
+	texts   map[string][]byte
 }
 
-func newFileReader(o Options) *fileReader { return &fileReader{options: o, looked: map[string]stamp{}} }
+func newFileReader(o Options) *fileReader {
+	return &fileReader{options: o, looked: map[string]stamp{}, texts: map[string][]byte{}}
+}
 
 // stamp tells states of a file apart; zero when there is none.
 type stamp struct {
@@ -124,6 +127,7 @@ func (l *loader) readFile(at location) ([]*Source, error) {
 
 // parsed makes a source of each document.
 func (l *loader) parsed(name string, data []byte, at location) ([]*Source, error) {
+	l.files.texts[name] = data
 	var (
 		parts [][]entry
 		err   error
@@ -148,6 +152,18 @@ func (l *loader) parsed(name string, data []byte, at location) ([]*Source, error
 		documents = append(documents, newSource(title, entries))
 	}
 	return documents, nil
+}
+
+// quote adds the line to an error that names one in a file.
+func (r *fileReader) quote(err error) error {
+	var failed *LoadError
+	if !errors.As(err, &failed) || failed.Excerpt != "" || failed.Origin.Line == 0 {
+		return err
+	}
+	if data, read := r.texts[failed.Origin.Source]; read {
+		failed.Excerpt = excerpt(strings.Split(string(data), "\n"), failed.Origin.Line, failed.Origin.Column)
+	}
+	return err
 }
 
 // maxTreeDepth bounds how deep the folders of a config tree may lie.

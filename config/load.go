@@ -133,6 +133,14 @@ type loader struct {
 }
 
 func (l *loader) load() (*Config, error) {
+	c, err := l.all()
+	if err != nil {
+		return nil, l.files.quote(err)
+	}
+	return c, nil
+}
+
+func (l *loader) all() (*Config, error) {
 	l.loaded, l.found, l.remote = map[string]bool{}, map[string]bool{}, map[string][]*Source{}
 	if err := l.locate(); err != nil {
 		return nil, err

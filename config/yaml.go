@@ -94,21 +94,32 @@ func yamlError(name string, data []byte, err error) error {
 	}
 }
 
+// secretLine matches the line of a key whose value is nobody's business, up to the value.
+var secretLine = regexp.MustCompile(`(?i)(password|passwd|secret|token|credential|private-?key|api-?key|access-?key)[^:=]*[:=]\s*`)
+
+// maxExcerpt is how much of a line is shown.
+const maxExcerpt = 160
+
 // excerpt shows a line with a mark below the column.
 func excerpt(lines []string, line, column int) string {
 	if line < 1 || line > len(lines) {
 		return ""
 	}
-	text := strings.TrimRight(lines[line-1], "\r")
-	if len(text) > 160 {
-		text = text[:160] + "…"
+	text := strings.ToValidUTF8(strings.TrimRight(lines[line-1], "\r"), "\ufffd")
+	if at := secretLine.FindStringIndex(text); at != nil {
+		text = text[:at[1]] + masked
+	}
+	shown := []rune(strings.ReplaceAll(text, "\t", "→"))
+	length := len(shown)
+	if length > maxExcerpt {
+		shown = append(shown[:maxExcerpt], '…')
 	}
 	number := fmt.Sprintf("%5d | ", line)
-	shown := number + strings.ReplaceAll(text, "\t", "→")
-	if column > 0 && column <= len(text)+1 {
-		shown += "\n" + strings.Repeat(" ", len(number)+utf8.RuneCountInString(text[:column-1])) + "^"
+	mark := ""
+	if column > 0 && column <= min(length, maxExcerpt)+1 {
+		mark = "\n" + strings.Repeat(" ", len(number)+column-1) + "^"
 	}
-	return shown
+	return number + string(shown) + mark
 }
 
 func invalidUTF8(name string, data []byte) error {
