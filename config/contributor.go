@@ -281,7 +281,7 @@ func checkPlace(c *contributor) error {
 // deduceProfiles returns the active profiles, in the order in which their files are read, and those that hold when none is.
 func deduceProfiles(c *Config) (active, byDefault []string, err error) {
 	settings := struct {
-		Active   []string            `config:"active"`   // of which the last one's file wins; default none
+		Active   []string            `config:"active"`   // profiles, of which the last one's file wins; default none
 		Default  []string            `config:"default"`  // which hold when none is active; default default
 		Group    map[string][]string `config:"group"`    // name → profiles that are active with it; default none
 		Validate bool                `config:"validate"` // whether names are checked; default true

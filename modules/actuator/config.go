@@ -16,7 +16,7 @@ type Config struct {
 
 // Exposure chooses endpoints by id; * is all. What is excluded counts more.
 type Exposure struct {
-	Include []string `config:"include"` // default health, info (Spring: health)
+	Include []string `config:"include"` // endpoints that are served, * for all; default health, info (Spring: health)
 	Exclude []string `config:"exclude"` // names, or * for all; default none
 }
 

@@ -219,7 +219,7 @@ type InstanceConfig struct {
 	SecureHealthCheck string            `config:"secure-health-check-url"`                     // default made of address and path when the secure port is on
 	HomePagePath      string            `config:"home-page-url-path"`                          // default /
 	HomePage          string            `config:"home-page-url"`                               // default made of address and path
-	Metadata          map[string]string `config:"metadata-map"`                                // default none, beside management.port
+	Metadata          map[string]string `config:"metadata-map"`                                // what callers see beside the address, such as zone; default none, beside management.port
 	DataCenter        DataCenterConfig  `config:"data-center-info"`
 	ASGName           string            `config:"a-s-g-name"`         // default none
 	DrainPeriod       time.Duration     `config:"drain-period"`       // ours: how long callers may still come after DOWN; default 5s

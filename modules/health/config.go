@@ -31,7 +31,7 @@ const (
 
 // Config is what "management.endpoint.health" in application.yml can say.
 type Config struct {
-	ShowDetails    Show         `config:"show-details"`    // default never
+	ShowDetails    Show         `config:"show-details"`    // of components, in /actuator/health; default never
 	ShowComponents Show         `config:"show-components"` // default as show-details
 	Status         StatusConfig `config:"status"`
 	Group          map[string]Group

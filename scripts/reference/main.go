@@ -1,4 +1,4 @@
-// Command reference writes config/reference.md and config/application.schema.json from the settings structs of the modules
+// Command reference writes config/reference.md, config/application.schema.json and app/help.txt from the settings structs of the modules
 // and their comments. `go generate ./config` runs it.
 package main
 
@@ -42,5 +42,9 @@ func generate(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"config/reference.md": markdown(all), "config/application.schema.json": schema}, nil
+	common, err := help(all)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"config/reference.md": markdown(all), "config/application.schema.json": schema, "app/help.txt": common}, nil
 }
