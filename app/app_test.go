@@ -105,6 +105,21 @@ func TestDebugFlagExplainsConditionsProfilesAndSources(t *testing.T) {
 	}
 }
 
+func TestHelpListsSettingsWithDefaultsAndStartsNothing(t *testing.T) {
+	for _, flag := range []string{"--help", "-h"} {
+		out := &buffer{}
+		code := app.RunAll(t.Context(), app.Spec{Args: []string{"--server.port=1", flag}, Dir: "/nowhere", Stdout: out, Options: []fx.Option{fx.Error(io.EOF)}})
+		require.Zero(t, code)
+		for _, want := range []string{
+			"Usage: ", "--server.port=NUMBER\n        of the listener, 0 for a free one (default 8080)\n",
+			"--eureka.client.service-url.defaultZone=TEXT\n", "http://localhost:8761/eureka/", "--server.shutdown=graceful|immediate\n",
+			"SERVER_PORT", "config/reference.md",
+		} {
+			require.Contains(t, out.String(), want)
+		}
+	}
+}
+
 func TestDebugFlagExplainsAFailedStartToo(t *testing.T) {
 	out := &buffer{}
 	a := app.New(app.Spec{NoFiles: true, Stdout: out, Properties: map[string]string{"debug": "true"}, Options: []fx.Option{fx.Error(io.EOF)}})

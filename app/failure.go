@@ -97,7 +97,7 @@ func (f *Failure) behind(key string) string {
 
 // keyLine is one key with its value and origin. What failed while configuration was loaded has nothing but itself to tell it.
 func (f *Failure) keyLine(key string, fault described) string {
-	if own, ok := fault.(*config.ValueError); ok && own.Set && own.Key == key { //nolint:errorlint // as collect left it
+	if own, ok := fault.(*config.ValueError); ok && own.Set && own.Key == key {
 		if own.Value == "" { // a list or a map
 			return fmt.Sprintf("    %s from %s\n", key, own.Origin)
 		}

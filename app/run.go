@@ -26,8 +26,14 @@ func Run(bundle Bundle, options ...fx.Option) {
 // embedded Eureka server, comes first. If one cannot start, its report is written and those before it are stopped.
 //
 // It is where a program's signals are taken: while it runs, SIGINT and SIGTERM are its own, as the package comment says.
-// After the third signal it exits itself.
+// After the third signal it exits itself. With --help among the arguments it starts nothing and lists the settings most used.
 func RunAll(ctx context.Context, specs ...Spec) int {
+	for _, spec := range specs {
+		if wantsHelp(spec.Args) {
+			printHelp(New(spec).spec.Stdout)
+			return 0
+		}
+	}
 	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)

@@ -11,7 +11,7 @@ var platforms = []string{"none", "cloud-foundry", "heroku", "sap", "nomad", "kub
 // cloudPlatform says where the program runs: what spring.main.cloud-platform says, else what the environment betrays.
 func cloudPlatform(c *Config) (string, error) {
 	var forced struct {
-		Platform string `config:"cloud-platform"`
+		Platform string `config:"cloud-platform"` // where the program runs, such as kubernetes; default what the environment says
 	}
 	forced, err := Bind(c, "spring.main", forced)
 	if err != nil {

@@ -273,7 +273,7 @@ func (c *Config) exclusions() []string {
 		return known
 	}
 	var x struct {
-		Exclude []string `config:"exclude"`
+		Exclude []string `config:"exclude"` // names of modules that stay off; default none
 	}
 	x, _ = Bind(c, "spring.autoconfigure", x)
 	c.mu.Lock()

@@ -36,7 +36,7 @@ type serverSettings struct {
 	Strategy       string            `config:"multiple-uri-strategy"`   // always: any error leads to the next server; connection-timeout-only; default always
 	Retry          retrySettings     `config:"retry"`
 	Discovery      struct {
-		Enabled bool `config:"enabled"` // not supported
+		Enabled bool `config:"enabled"` // not supported: true is a failure; default false
 	} `config:"discovery"`
 	TLS serverTLS `config:"tls"`
 }

@@ -140,10 +140,10 @@ func (l *loader) bind(c *contributor) error {
 	}
 	if c.source.any("spring.config") {
 		var settings struct {
-			Import   []string `config:"import"`
+			Import   []string `config:"import"` // files, folders ending in /, configtree:, env:, configserver:; optional: before what may be missing; default none
 			Activate struct {
-				OnProfile       []string `config:"on-profile"`
-				OnCloudPlatform string   `config:"on-cloud-platform"`
+				OnProfile       []string `config:"on-profile"`        // profiles or expressions such as "a & !b", for which the document holds; default any
+				OnCloudPlatform string   `config:"on-cloud-platform"` // such as kubernetes, where the document holds; default any
 			} `config:"activate"`
 		}
 		b := &binder{c: l.config(), sources: []*Source{c.source}}
@@ -281,10 +281,10 @@ func checkPlace(c *contributor) error {
 // deduceProfiles returns the active profiles, in the order in which their files are read, and those that hold when none is.
 func deduceProfiles(c *Config) (active, byDefault []string, err error) {
 	settings := struct {
-		Active   []string            `config:"active"`
-		Default  []string            `config:"default"`
-		Group    map[string][]string `config:"group"`
-		Validate bool                `config:"validate"`
+		Active   []string            `config:"active"`   // profiles, of which the last one's file wins; default none
+		Default  []string            `config:"default"`  // which hold when none is active; default default
+		Group    map[string][]string `config:"group"`    // name → profiles that are active with it; default none
+		Validate bool                `config:"validate"` // whether names are checked; default true
 	}{Default: []string{"default"}, Validate: true}
 	if settings, err = Bind(c, "spring.profiles", settings); err != nil {
 		return nil, nil, err
@@ -292,7 +292,7 @@ func deduceProfiles(c *Config) (active, byDefault []string, err error) {
 	var first []string
 	for _, s := range c.sources() { // includes add up over the sources, the highest first
 		var found struct {
-			Include []string `config:"include"`
+			Include []string `config:"include"` // profiles that are active besides, below the others; those of all sources add up; default none
 		}
 		b := &binder{c: c, sources: []*Source{s}, resolver: c.lenientResolver()}
 		if err := b.into("spring.profiles", &found); err != nil {

@@ -16,4 +16,13 @@
 //
 // Every failure names the key, the place it was written and what to do; see [LoadError] and [ValueError]. Application code
 // that wants keys without a struct uses [Config.Koanf].
+//
+// Spring Cloud Config servers are imported like files; spring.cloud.config says name, label, credentials, time-outs and retries:
+//
+//	spring.config.import: optional:configserver:http://config:8888
+//
+// reference.md beside this file lists every setting; application.schema.json makes editors complete and check application.yml.
+// Both are generated from the settings structs of all modules and their comments: a comment ends in "default 5s".
 package config
+
+//go:generate go run ../scripts/reference ..

@@ -33,11 +33,11 @@ var extensions = []string{".yaml", ".yml", ".xml", ".properties"}
 // locate reads where to look. These keys count from the sources above the files only, since they are needed first.
 func (l *loader) locate() error {
 	settings := struct {
-		Name               []string `config:"name"`
-		Location           []string `config:"location"`
-		AdditionalLocation []string `config:"additional-location"`
+		Name               []string `config:"name"`                // of files, without extension; default application
+		Location           []string `config:"location"`            // files, or folders ending in /, instead of those usually searched; default those
+		AdditionalLocation []string `config:"additional-location"` // as location, above those usually searched; default none
 		Import             []string `config:"import"`
-		OnNotFound         string   `config:"on-not-found"`
+		OnNotFound         string   `config:"on-not-found"` // fail or ignore; what a missing location leads to; default fail
 	}{Name: []string{"application"}, OnNotFound: "fail"}
 	c := l.config()
 	settings, err := Bind(c, "spring.config", settings)

@@ -241,6 +241,15 @@ func TestEurekaThatIsAwayOrMadKeepsNobodyFromServing(t *testing.T) {
 	}
 }
 
+func TestHelpListsTheSettingsMostUsed(t *testing.T) {
+	p := command(t, map[string]string{"application.yml": "broken: [\n"}, nil, "--help")
+	p.cmd.Stdout = &p.stdout
+	require.NoError(t, p.cmd.Run())
+	require.Contains(t, p.stdout.String(), "Usage: greeter [--key=value ...]")
+	require.Contains(t, p.stdout.String(), "(default 8080)")
+	require.Empty(t, p.stderr.String())
+}
+
 func TestAStartThatFailsSaysWhy(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		build := exec.Command("go", "build", "-o", dir, "../greeter", "../eureka-server")
+		build := exec.Command("go", "build", "-o", dir, "../greeter", "../eureka-server", "../../scripts/effective")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Printf("build the examples: %v\n%s", err, out)
@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 }
 
 func missingPrograms() string {
-	for _, jar := range []string{"eureka-server", "service"} {
+	for _, jar := range []string{"eureka-server", "service", "config-oracle", "config-server"} {
 		if _, err := os.Stat(jarOf(jar)); err != nil {
 			return jar + ".jar"
 		}

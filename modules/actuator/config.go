@@ -16,8 +16,8 @@ type Config struct {
 
 // Exposure chooses endpoints by id; * is all. What is excluded counts more.
 type Exposure struct {
-	Include []string `config:"include"` // default health, info (Spring: health)
-	Exclude []string `config:"exclude"`
+	Include []string `config:"include"` // endpoints that are served, * for all; default health, info (Spring: health)
+	Exclude []string `config:"exclude"` // names, or * for all; default none
 }
 
 // DefaultConfig returns the settings in force when application.yml is silent.

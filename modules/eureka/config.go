@@ -51,14 +51,14 @@ type HealthCheckConfig struct {
 
 // TimeoutConfig is "eureka.client.timeout", Spring's newer keys, which count more than eureka-server-*-timeout-seconds; 0 says nothing.
 type TimeoutConfig struct {
-	Connect time.Duration `config:"connect-timeout,unit=ms"`
-	Socket  time.Duration `config:"socket-timeout,unit=ms"` // to the headers of an answer
+	Connect time.Duration `config:"connect-timeout,unit=ms"` // of one dial; default eureka-server-connect-timeout-seconds
+	Socket  time.Duration `config:"socket-timeout,unit=ms"`  // to the headers of an answer; default eureka-server-read-timeout-seconds
 }
 
 // AuthConfig is "eureka.client.auth.<zone>": HTTP Basic.
 type AuthConfig struct {
-	Username string        `config:"username"`
-	Password config.Secret `config:"password"`
+	Username string        `config:"username"` // default none
+	Password config.Secret `config:"password"` // default none
 }
 
 // TLSConfig is "eureka.client.tls".
@@ -219,7 +219,7 @@ type InstanceConfig struct {
 	SecureHealthCheck string            `config:"secure-health-check-url"`                     // default made of address and path when the secure port is on
 	HomePagePath      string            `config:"home-page-url-path"`                          // default /
 	HomePage          string            `config:"home-page-url"`                               // default made of address and path
-	Metadata          map[string]string `config:"metadata-map"`                                // default none, beside management.port
+	Metadata          map[string]string `config:"metadata-map"`                                // what callers see beside the address, such as zone; default none, beside management.port
 	DataCenter        DataCenterConfig  `config:"data-center-info"`
 	ASGName           string            `config:"a-s-g-name"`         // default none
 	DrainPeriod       time.Duration     `config:"drain-period"`       // ours: how long callers may still come after DOWN; default 5s

@@ -44,7 +44,7 @@ func (r *Registrar) Run(ctx context.Context) error {
 		if r.readiness != nil {
 			changed = r.readiness.Changed()
 		}
-		for c, ok := r.next(); ok; c, ok = r.next() {
+		for c, ok := r.dequeue(); ok; c, ok = r.dequeue() {
 			if c.ctx == nil {
 				c.ctx = ctx
 			}
@@ -221,11 +221,12 @@ func (r *Registrar) wrote(ctx context.Context, op Operation, err error, then fun
 	switch {
 	case err == nil:
 		r.client.outage.over(ctx, "registration")
+		known := r.Registered()
 		if then != nil {
 			then()
 		}
 		r.work.pause = 0
-		r.work.due = time.Now().Add(jitter(r.cfg.RenewInterval))
+		r.work.due = time.Now().Add(r.next(!known))
 		return nil
 	case op != Registration && errors.Is(err, ErrUnknownInstance):
 		i := r.current()
@@ -307,18 +308,33 @@ func (r *Registrar) failed(ctx context.Context, op Operation, err error) {
 	}
 	r.client.outage.met(ctx, "registration", err)
 	r.client.events.failed(op, err)
-	longest := min(r.cfg.RenewInterval, r.cfg.LeaseDuration/3) * 8 / 10
-	w.pause = min(max(2*w.pause, 500*time.Millisecond), longest)
-	pause := w.pause
+	longest := min(r.cfg.RenewInterval, r.cfg.LeaseDuration/3)
+	if op == StatusUpdate && r.Registered() && !r.changed() {
+		w.pause = longest // heartbeats keep their rhythm, or all clients of a server would come at once when it is back
+	} else {
+		w.pause = min(max(2*w.pause, 500*time.Millisecond), longest)
+	}
+	pause := between(w.pause*6/10, w.pause)
 	var busy *StatusError
 	if errors.As(err, &busy) { // as it asks, but not beyond a third of the lease
-		pause = max(pause, min(busy.RetryAfter, longest))
+		pause = min(max(pause, between(busy.RetryAfter, busy.RetryAfter*11/10)), longest)
 	}
-	w.due = time.Now().Add(jitter(pause))
+	w.due = time.Now().Add(pause)
 }
 
-// jitter spreads clients that started together: 90 to 100 % of d.
-func jitter(d time.Duration) time.Duration { return d - rand.N(d/10+1) }
+// Clients of one server must not come at once, however they started or were sent away: each waits a part of the time that
+// it may, chosen by chance.
+
+// next returns when the next heartbeat is due: within an interval, and early the first time.
+func (r *Registrar) next(first bool) time.Duration {
+	if first {
+		return between(r.cfg.RenewInterval/3, r.cfg.RenewInterval)
+	}
+	return between(r.cfg.RenewInterval*8/10, r.cfg.RenewInterval)
+}
+
+// between returns a duration by chance.
+func between(least, most time.Duration) time.Duration { return least + rand.N(most-least+1) }
 
 // down is Down.
 func (r *Registrar) down(ctx context.Context) error {

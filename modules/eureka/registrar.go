@@ -242,7 +242,7 @@ func (r *Registrar) enqueue(c command) {
 	}
 }
 
-func (r *Registrar) next() (command, bool) {
+func (r *Registrar) dequeue() (command, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -193,6 +192,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	defer clock.Stop()
 	wall := newSteps(r.client.clock, slog.New(slog.DiscardHandler)) // the registrar says it
 	pause := time.Duration(0)
+	started := false // what begins together does not go on together
 	for {
 		select {
 		case <-ctx.Done():
@@ -209,15 +209,22 @@ func (r *Replica) Run(ctx context.Context) error {
 		close(r.looked)
 		r.looked = make(chan struct{})
 		r.mu.Unlock()
+		interval := r.cfg.FetchInterval
 		var busy *StatusError
-		if errors.As(err, &busy) && busy.RetryAfter > 0 {
+		switch {
+		case errors.As(err, &busy) && busy.RetryAfter > 0:
 			pause = max(busy.RetryAfter, pause)
-		} else if err != nil && r.now.Load() == nil {
-			pause = min(max(2*pause, 500*time.Millisecond), r.cfg.FetchInterval) // nothing is known yet: be quick
-		} else {
-			pause = r.cfg.FetchInterval
+			pause = between(pause, pause*11/10)
+		case err != nil && r.now.Load() == nil: // nothing is known yet: be quick
+			pause = min(max(2*pause, 500*time.Millisecond), interval)
+		case err != nil: // a server that comes back is not asked for everything by all of its clients in one interval
+			pause = between(interval*3/4, interval*3/2)
+		case !started:
+			started, pause = true, between(interval/6, interval)
+		default:
+			pause = between(interval*9/10, interval)
 		}
-		timer.Reset(pause - rand.N(pause/10+1))
+		timer.Reset(pause)
 	}
 }
 
@@ -244,6 +251,9 @@ func (r *Replica) look(ctx context.Context) error {
 func (r *Replica) fetch(ctx context.Context, before *snapshot) (*snapshot, error) {
 	if before == nil || len(before.apps) == 0 || r.cfg.DisableDelta || r.cfg.SingleVIP != "" {
 		return r.fetchAll(ctx, before)
+	}
+	if len(before.doubts) > 0 && r.full.allowed(time.Now()) {
+		return r.fetchAll(ctx, before) // to hear it repeated; a hash cannot tell one instance from another
 	}
 	changes, err := r.client.Delta(ctx)
 	if err != nil {

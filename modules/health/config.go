@@ -31,7 +31,7 @@ const (
 
 // Config is what "management.endpoint.health" in application.yml can say.
 type Config struct {
-	ShowDetails    Show         `config:"show-details"`    // default never
+	ShowDetails    Show         `config:"show-details"`    // of components, in /actuator/health; default never
 	ShowComponents Show         `config:"show-components"` // default as show-details
 	Status         StatusConfig `config:"status"`
 	Group          map[string]Group
@@ -47,8 +47,8 @@ type StatusConfig struct {
 
 // Group is a choice of indicators with an answer of its own, below /actuator/health/{group}.
 type Group struct {
-	Include        []string     `config:"include"` // names, or * for all
-	Exclude        []string     `config:"exclude"`
+	Include        []string     `config:"include"`         // names, or * for all; default none
+	Exclude        []string     `config:"exclude"`         // names, or * for all; default none
 	ShowDetails    Show         `config:"show-details"`    // default as the whole
 	ShowComponents Show         `config:"show-components"` // default as the whole
 	Status         StatusConfig `config:"status"`

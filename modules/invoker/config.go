@@ -9,7 +9,7 @@ import (
 
 // Config is what "spring.http.clients" in application.yml can say.
 type Config struct {
-	ConnectTimeout time.Duration   `config:"connect-timeout"`   // of one dial; default 1s
+	ConnectTimeout time.Duration   `config:"connect-timeout"`   // of one dial, in calls to other services; default 1s
 	ReadTimeout    time.Duration   `config:"read-timeout"`      // of one attempt, to the headers of its answer; default 10s
 	MaxResponse    config.DataSize `config:"max-response-size"` // ours: of a body that is converted, not of one that is streamed; default 64MB
 }

@@ -27,15 +27,15 @@ type Ejection struct {
 
 // Service is "clients.<service>": what is set there counts for that service.
 type Service struct {
-	Strategy string `config:"strategy"`
+	Strategy string `config:"strategy"` // default spring.cloud.loadbalancer.strategy
 	Retry    Retry  `config:"retry"`
 }
 
 // Retry is Spring's rules for trying again. What is not set follows ours: every other instance is tried once, for any method
 // when nothing was sent, and for idempotent ones after that.
 type Retry struct {
-	Enabled       *bool `config:"enabled"`                              // false: one attempt
-	AllOperations *bool `config:"retry-on-all-operations"`              // every method counts as idempotent
+	Enabled       *bool `config:"enabled"`                              // false: one attempt; default true
+	AllOperations *bool `config:"retry-on-all-operations"`              // every method counts as idempotent; default false
 	SameInstance  *int  `config:"max-retries-on-same-service-instance"` // further attempts at an instance; default 0
 	NextInstance  *int  `config:"max-retries-on-next-service-instance"` // further instances; default all
 	StatusCodes   []int `config:"retryable-status-codes"`               // answers that count as failures; default 502, 503, 504

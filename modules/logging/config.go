@@ -30,7 +30,7 @@ type Structured struct {
 
 // Format names the JSON form of an output: ecs, gelf or logstash.
 type Format struct {
-	Console string `config:"console"` // default none: readable lines
+	Console string `config:"console"` // ecs, gelf or logstash; a JSON form instead of readable lines; default none
 }
 
 // ECS fills fields of the form "ecs".

@@ -33,20 +33,20 @@ func DefaultConfig() Config {
 // management is the shape of the keys; see [Config].
 type management struct {
 	Tracing struct {
-		Enabled  bool `config:"enabled"`
+		Enabled  bool `config:"enabled"` // older name of export.enabled; default true
 		Sampling struct {
-			Probability float64 `config:"probability"`
+			Probability float64 `config:"probability"` // share of new traces, 0 to 1; default 0.10
 		} `config:"sampling"`
 		Export struct {
-			Enabled bool `config:"enabled"`
+			Enabled bool `config:"enabled"` // false keeps spans inside; default true
 		} `config:"export"`
 	} `config:"tracing"`
 	OpenTelemetry struct {
-		Enabled            bool              `config:"enabled"`
-		ResourceAttributes map[string]string `config:"resource-attributes"`
+		Enabled            bool              `config:"enabled"`             // false gives providers that do nothing; default true
+		ResourceAttributes map[string]string `config:"resource-attributes"` // of every span; default none
 		Tracing            struct {
 			Export struct {
-				ScheduleDelay time.Duration `config:"schedule-delay"`
+				ScheduleDelay time.Duration `config:"schedule-delay"` // between exports; default 5s
 				OTLP          otlp          `config:"otlp"`
 			} `config:"export"`
 		} `config:"tracing"`
@@ -57,10 +57,10 @@ type management struct {
 }
 
 type otlp struct {
-	Endpoint    string                   `config:"endpoint"`
-	Headers     map[string]config.Secret `config:"headers"`
-	Timeout     time.Duration            `config:"timeout"`
-	Compression string                   `config:"compression"`
+	Endpoint    string                   `config:"endpoint"`    // full URL, such as http://collector:4318/v1/traces; default none, no export
+	Headers     map[string]config.Secret `config:"headers"`     // sent with each export; default none
+	Timeout     time.Duration            `config:"timeout"`     // of one export; default 10s
+	Compression string                   `config:"compression"` // none or gzip; default none
 }
 
 // Validate reports everything that cannot work.

@@ -12,9 +12,9 @@ import (
 
 // Config is what "server" in application.yml can say.
 type Config struct {
-	Port            int             `config:"port"`                         // 0 takes a free one; default 8080
-	Address         string          `config:"address"`                      // to listen on; default all
-	Shutdown        Shutdown        `config:"shutdown"`                     // graceful or immediate; default graceful
+	Port            int             `config:"port"`                         // of the listener, 0 for a free one; default 8080
+	Address         string          `config:"address"`                      // that the listener is bound to; default all
+	Shutdown        Shutdown        `config:"shutdown"`                     // graceful or immediate; the former lets requests in flight finish; default graceful
 	Header          string          `config:"server-header"`                // value of the header Server; default none
 	MaxHeader       config.DataSize `config:"max-http-request-header-size"` // of request line and headers; default 8KB
 	ForwardHeaders  ForwardHeaders  `config:"forward-headers-strategy"`     // whom X-Forwarded-* is believed; default none
@@ -38,10 +38,10 @@ type Tomcat struct {
 
 // SSL is "server.ssl".
 type SSL struct {
-	Enabled     bool   `config:"enabled"`
-	Certificate string `config:"certificate"`
-	KeyStore    string `config:"key-store"`
-	Bundle      string `config:"bundle"`
+	Enabled     bool   `config:"enabled"`     // whether the keys below count; default true
+	Certificate string `config:"certificate"` // default none
+	KeyStore    string `config:"key-store"`   // default none
+	Bundle      string `config:"bundle"`      // default none
 }
 
 // Shutdown says whether a stop lets callers leave.

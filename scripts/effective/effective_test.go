@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net/http/httptest"
@@ -43,7 +42,6 @@ func TestConfigurationsMeanWhatTheyMeanToSpringBoot(t *testing.T) {
 	all, err := cases.Load("testdata")
 	require.NoError(t, err)
 	require.Greater(t, len(all), 150)
-	known := knownDifferences(t)
 	for _, c := range all {
 		t.Run(c.ID(), func(t *testing.T) {
 			if runtime.GOOS == "windows" && len(c.Links) > 0 {
@@ -68,10 +66,6 @@ func TestConfigurationsMeanWhatTheyMeanToSpringBoot(t *testing.T) {
 			if strange := unexpected(); err == nil && len(strange) > 0 {
 				err = fmt.Errorf("the config server was asked what Spring does not ask: %v", strange)
 			}
-			if known[c.ID()] {
-				require.Error(t, err, "it no longer differs: take it off testdata/differences.txt")
-				t.Skip(err)
-			}
 			require.NoError(t, err)
 		})
 	}
@@ -80,7 +74,7 @@ func TestConfigurationsMeanWhatTheyMeanToSpringBoot(t *testing.T) {
 // differs compares with what was recorded. Where we fail on purpose, or do not, the case says why.
 func differs(c *cases.Case, got cases.Outcome) error {
 	if c.Spring == nil {
-		return fmt.Errorf("Spring Boot was never asked: scripts/interop -run Recorded -record")
+		return fmt.Errorf("Spring Boot was never asked: ARCHIMEDES_RECORD=1 scripts/interop -run StillAnswers/cases/%s", c.ID())
 	}
 	want := *c.Spring
 	if c.Differs != "" {
@@ -103,19 +97,4 @@ func differs(c *cases.Case, got cases.Outcome) error {
 		}
 	}
 	return nil
-}
-
-// knownDifferences are cases that are not right yet.
-func knownDifferences(t *testing.T) map[string]bool {
-	known := map[string]bool{}
-	file, err := os.Open("testdata/differences.txt")
-	if os.IsNotExist(err) {
-		return known
-	}
-	require.NoError(t, err)
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		known[lines.Text()] = true
-	}
-	return known
 }

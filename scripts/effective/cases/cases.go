@@ -234,11 +234,7 @@ func Record(file string, spring map[string]Answer, served map[string][]Exchange)
 			continue
 		}
 		if exchanges := served[name]; len(exchanges) > 0 {
-			text, err := json.MarshalIndent(exchanges, "", " ")
-			if err != nil {
-				return err
-			}
-			archive.Files = append(archive.Files, txtar.File{Name: name + "/server.json", Data: append(text, '\n')})
+			archive.Files = append(archive.Files, txtar.File{Name: name + "/server.json", Data: []byte(Lines(exchanges))})
 		}
 		if answer, ok := spring[name]; ok {
 			text, err := answer.line()

@@ -40,6 +40,19 @@ func (e Exchange) key() string {
 	return string(text)
 }
 
+// Lines writes exchanges as JSON, one a line.
+func Lines(exchanges []Exchange) string {
+	lines := make([]string, len(exchanges))
+	for i, e := range exchanges {
+		text, err := json.Marshal(e) // which writes the body without blanks
+		if err != nil {
+			panic(err) // it was JSON
+		}
+		lines[i] = string(text)
+	}
+	return "[" + strings.Join(lines, ",\n") + "]\n"
+}
+
 // Recorder stands before a real config server and keeps what passes.
 type Recorder struct {
 	*httptest.Server
