@@ -217,8 +217,6 @@ func (r *Replica) Run(ctx context.Context) error {
 			pause = between(pause, pause*11/10)
 		case err != nil && r.now.Load() == nil: // nothing is known yet: be quick
 			pause = min(max(2*pause, 500*time.Millisecond), interval)
-		case err != nil: // a server that comes back is not asked for everything by all of its clients in one interval
-			pause = between(interval*3/4, interval*3/2)
 		case !started:
 			started, pause = true, between(interval/6, interval)
 		default:
