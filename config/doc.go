@@ -17,9 +17,43 @@
 // Every failure names the key, the place it was written and what to do; see [LoadError] and [ValueError]. Application code
 // that wants keys without a struct uses [Config.Koanf].
 //
-// Spring Cloud Config servers are imported like files; spring.cloud.config says name, label, credentials, time-outs and retries:
+// Profiles choose files and documents, and may bring others along:
 //
-//	spring.config.import: optional:configserver:http://config:8888
+//	spring.profiles: {active: prod, group: {prod: [tracing, eu]}}
+//	---
+//	spring.config.activate.on-profile: prod & !eu
+//	server.port: 80
+//
+// Imports stand above the document that declares them. Besides files there are config trees (one file for each key, as
+// Kubernetes mounts secrets), variables that hold a whole document, and Spring Cloud Config servers, whose name, label,
+// credentials, time-outs and retries spring.cloud.config says:
+//
+//	spring.config.import: [more.yml, "optional:configtree:/run/secrets/", "env:MORE[.yaml]", "optional:configserver:http://config:8888"]
+//
+// Placeholders nest and have defaults; random ones are drawn when they are read:
+//
+//	url: http://${HOST:localhost}:${ports.${region}}/${random.uuid}
+//
+// Settings are a struct. One key may be bound by itself, too:
+//
+//	type Orders struct {
+//		Limit   int               `config:"limit"`
+//		Timeout time.Duration     `config:"timeout,unit=s"` // 90, 90s, 1500ms, PT1M30S
+//		MaxBody config.DataSize   `config:"max-body"`       // 512, 64KB
+//		Token   config.Secret     `config:"token"`          // prints as ******
+//		Labels  map[string]string `config:"labels"`
+//	}
+//	orders, err := config.Bind(c, "orders", Orders{Limit: 10}) // err names every fault with its origin
+//	ports, err := config.Bind[[]int](c, "orders.ports", nil)
+//
+// Older names of keys count with a warning, and so do keys below a bound prefix that nothing reads, such as server.prot. They
+// are [Config.Diagnostics]: nothing here logs.
+//
+// What changes while the program runs is applied all or nothing, and those who asked are told:
+//
+//	cancel := config.OnChange(c, "orders", Orders{Limit: 10}, func(old, new Orders) { shop.Configure(new) })
+//	changed, err := c.Reload(ctx)                             // now, as Spring's refresh
+//	err := c.Watch(ctx, func(changed []string, err error) {}) // whenever a file changes; app does this
 //
 // reference.md beside this file lists every setting; application.schema.json makes editors complete and check application.yml.
 // Both are generated from the settings structs of all modules and their comments: a comment ends in "default 5s".

@@ -32,11 +32,7 @@ func whyOff(c *config.Config) string {
 }
 
 func newConfig(c *config.Config) (Config, error) {
-	older, err := config.Bind(c, "spring.http.client", DefaultConfig())
-	if err != nil {
-		return older, err
-	}
-	return config.Bind(c, "spring.http.clients", older)
+	return config.Bind(c, "spring.http.clients", DefaultConfig())
 }
 
 type params struct {
