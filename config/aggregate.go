@@ -97,14 +97,22 @@ func (b *binder) mapping(key string, v reflect.Value, unit time.Duration) bool {
 			one.Set(known)
 		}
 		found := false
-		if member.nested {
+		if b.level++; b.level > maxLevel {
+			b.level--
+			continue
+		}
+		switch path := join(key, member.path); {
+		case member.nested:
 			tree := reflect.New(treeType).Elem()
-			if found = b.mapping(join(key, member.path), tree, unit); found {
+			if found = b.mapping(path, tree, unit); found {
 				one.Set(tree)
 			}
-		} else {
-			found = b.value(join(key, member.path), one, unit)
+		case one.Kind() == reflect.Interface:
+			found = b.plain(path, one)
+		default:
+			found = b.value(path, one, unit)
 		}
+		b.level--
 		if found {
 			m.SetMapIndex(index, one)
 		}
@@ -174,6 +182,19 @@ func (b *binder) members(key string, values reflect.Type) []member {
 // any binds what is there: a text, a number, a boolean, or a tree of maps. The elements of a list are "0", "1" and so on, as
 // in a Map<String, Object> of Spring.
 func (b *binder) any(key string, v reflect.Value) bool {
+	if b.plain(key, v) {
+		return true
+	}
+	tree := reflect.New(treeType).Elem()
+	if b.mapping(key, tree, time.Millisecond) {
+		v.Set(tree)
+		return true
+	}
+	return false
+}
+
+// plain binds a single value of any kind.
+func (b *binder) plain(key string, v reflect.Value) bool {
 	u := uniform(key)
 	if e := findIn(b.sources, u, legacyUniform(key)); e != nil {
 		text, err := b.resolver.entry(u, e)
@@ -182,11 +203,6 @@ func (b *binder) any(key string, v reflect.Value) bool {
 			return true
 		}
 		v.Set(reflect.ValueOf(typed(text, e.kind)))
-		return true
-	}
-	tree := reflect.New(treeType).Elem()
-	if b.mapping(key, tree, time.Millisecond) {
-		v.Set(tree)
 		return true
 	}
 	return false

@@ -42,7 +42,11 @@ type binder struct {
 	resolver *resolver
 	faults   []error
 	depth    int // of structs
+	level    int // of everything
 }
+
+// maxLevel is deeper than any file may nest.
+const maxLevel = 250
 
 // into binds what target points to.
 func (b *binder) into(prefix string, target any) error {
@@ -114,6 +118,11 @@ func scalar(t reflect.Type) bool {
 
 // value binds what stands at or below key; it reports whether anything did.
 func (b *binder) value(key string, v reflect.Value, unit time.Duration) bool {
+	if b.level++; b.level > maxLevel {
+		b.level--
+		return false // a key with half a bracket can look as if it were below itself
+	}
+	defer func() { b.level-- }()
 	t := v.Type()
 	switch {
 	case scalar(t):

@@ -89,8 +89,8 @@ func ParseDataSize(s string, unit DataSize) (DataSize, error) {
 // ParseDuration reads Spring's durations: a whole number with ns, us, ms, s, m, h or d behind it, ISO-8601 such as PT1M30S,
 // or a bare number of units.
 func ParseDuration(s string, unit time.Duration) (time.Duration, error) {
-	wrong := fmt.Errorf("%q is not a duration such as 500ms, 10s, 5m or PT30S", s)
-	if s == "" {
+	wrong := fmt.Errorf("%.100q is not a duration such as 500ms, 10s, 5m or PT30S", s)
+	if s == "" || len(s) > 1000 { // whose digits would take long to read
 		return 0, wrong
 	}
 	if rest := strings.TrimLeft(s, "+-"); rest != "" && (rest[0] == 'P' || rest[0] == 'p') {

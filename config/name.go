@@ -64,7 +64,7 @@ func join(prefix, element string) string {
 		return element
 	case element == "":
 		return prefix
-	case element[0] == '[':
+	case element[0] == '[' && strings.IndexByte(element, ']') > 0:
 		return prefix + element
 	}
 	return prefix + "." + element

@@ -218,7 +218,7 @@ func mapSource(name, origin string, values map[string]string) *Source {
 
 // isIndex reports whether an element is a list index.
 func isIndex(element string) bool {
-	if element == "" || len(element) > 6 {
+	if element == "" || len(element) > 6 || len(element) > 1 && element[0] == '0' {
 		return false
 	}
 	for i := 0; i < len(element); i++ {

@@ -361,13 +361,14 @@ func lastOfEach(args []string) []string {
 // startJava starts the Spring Boot service, with both its caches at 1 s.
 func startJava(t *testing.T, name string, e *eureka, args ...string) *service {
 	t.Helper()
-	all := append(append([]string{}, javaFlags...), "-jar", jarOf("service"))
-	all = append(all, "--spring.application.name="+name, "--server.port=0", "--server.address=127.0.0.1",
+	own := []string{"--spring.application.name=" + name, "--server.port=0", "--server.address=127.0.0.1",
 		"--eureka.instance.hostname=localhost", "--eureka.instance.ip-address=127.0.0.1",
-		"--eureka.client.service-url.defaultZone="+e.url(), "--eureka.instance.lease-renewal-interval-in-seconds=1",
+		"--eureka.client.service-url.defaultZone=" + e.url(), "--eureka.instance.lease-renewal-interval-in-seconds=1",
 		"--eureka.instance.lease-expiration-duration-in-seconds=3", "--eureka.client.registry-fetch-interval-seconds=1",
-		"--spring.cloud.loadbalancer.cache.ttl=1s")
-	p := start(t, name, "java", append(all, args...)...)
+		"--spring.cloud.loadbalancer.cache.ttl=1s"}
+	all := append(append([]string{}, javaFlags...), "-jar", jarOf("service"))
+	all = append(all, lastOfEach(append(own, args...))...)
+	p := start(t, name, "java", all...)
 	return &service{process: p, name: name, port: p.await(t, `Tomcat started on port (\d+)`)}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,20 +120,15 @@ type request struct {
 	body         []byte
 	accept       string // default JSON
 	write        bool
-	once         bool                  // not repeated when it may have been carried out
-	ok           func(status int) bool // answers of the operation; others make the next server be asked
+	once         bool  // not repeated when it may have been carried out
+	ok           []int // refusals that are an answer of the operation; others make the next server be asked
 }
 
-func exactly(statuses ...int) func(int) bool {
-	return func(status int) bool {
-		for _, s := range statuses {
-			if s == status {
-				return true
-			}
-		}
-		return false
-	}
-}
+// Refusals that are an answer.
+var (
+	notFound   = []int{http.StatusNotFound}
+	badRequest = []int{http.StatusBadRequest}
+)
 
 // answer is what a server said.
 type answer struct {
@@ -140,6 +136,7 @@ type answer struct {
 	body   []byte
 	xml    bool // it says so
 	server string
+	method string
 	url    string
 }
 
@@ -152,13 +149,17 @@ func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (
 	for n, i := range order {
 		s := c.cluster.servers[i]
 		a, err := c.attempt(ctx, r, s, len(order)-n-1)
-		if err == nil && decode != nil {
-			if err = decode(a); err != nil && !errors.As(err, new(*StatusError)) {
+		if err == nil {
+			if err = decode(a); err == nil {
+				c.cluster.answered(i)
+				return a, nil
+			}
+			if !errors.As(err, new(*StatusError)) {
 				err = &answerError{method: r.method, url: a.url, err: err}
 			}
 		}
 		var status *StatusError
-		if err == nil || errors.As(err, &status) && r.ok(status.Code) {
+		if errors.As(err, &status) && slices.Contains(r.ok, status.Code) {
 			c.cluster.answered(i)
 			return a, err
 		}
@@ -181,16 +182,18 @@ func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (
 // write is an operation whose answer has no content that matters.
 func (c *Client) write(ctx context.Context, r request) error {
 	r.write = true
-	_, err := c.do(ctx, r, func(a answer) error {
-		if a.status == http.StatusOK || a.status == http.StatusNoContent {
-			if trimmed := bytes.TrimSpace(a.body); len(trimmed) > 0 && trimmed[0] == '<' {
-				return errors.New("the answer is a page, not Eureka's")
-			}
-			return nil
-		}
-		return &StatusError{Method: r.method, URL: a.url, Code: a.status}
-	})
+	_, err := c.do(ctx, r, written)
 	return err
+}
+
+func written(a answer) error {
+	if a.status != http.StatusOK && a.status != http.StatusNoContent {
+		return &StatusError{Method: a.method, URL: a.url, Code: a.status}
+	}
+	if trimmed := bytes.TrimSpace(a.body); len(trimmed) > 0 && trimmed[0] == '<' {
+		return errors.New("the answer is a page, not Eureka's")
+	}
+	return nil
 }
 
 func path(parts ...string) string {
@@ -207,32 +210,33 @@ func appPath(app string, parts ...string) string {
 // Register lists an instance, or replaces what is listed under its id.
 func (c *Client) Register(ctx context.Context, i *Instance) error {
 	return c.write(ctx, request{
-		method: http.MethodPost, path: appPath(i.App), body: wire.AppendInstance(nil, i), ok: exactly(http.StatusBadRequest),
+		method: http.MethodPost, path: appPath(i.App), body: wire.AppendInstance(nil, i), ok: badRequest,
 	})
 }
 
 // Renew extends the lease of an instance. [ErrUnknownInstance]: it must register again.
 func (c *Client) Renew(ctx context.Context, app, id string, status discovery.Status, lastDirty int64) error {
-	query := "?status=" + status.String() + "&lastDirtyTimestamp=" + strconv.FormatInt(lastDirty, 10)
-	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id) + query, ok: exactly(http.StatusNotFound)})
+	target := "apps/" + url.PathEscape(strings.ToUpper(app)) + "/" + url.PathEscape(id) +
+		"?status=" + status.String() + "&lastDirtyTimestamp=" + strconv.FormatInt(lastDirty, 10)
+	return c.write(ctx, request{method: http.MethodPut, path: target, ok: notFound})
 }
 
 // Cancel takes an instance off the list. [ErrUnknownInstance]: it was not on it.
 func (c *Client) Cancel(ctx context.Context, app, id string) error {
-	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id), ok: exactly(http.StatusNotFound)})
+	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id), ok: notFound})
 }
 
 // cancelOnce is [Client.Cancel] for a program that leaves: a server that took the request and gave no answer may have removed the instance,
 // and what is listed a moment later is its successor.
 func (c *Client) cancelOnce(ctx context.Context, app, id string) error {
-	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id), once: true, ok: exactly(http.StatusNotFound)})
+	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id), once: true, ok: notFound})
 }
 
 // Override sets a status that stays until [Client.RemoveOverride], whatever the instance says of itself; OUT_OF_SERVICE
 // takes it out of traffic.
 func (c *Client) Override(ctx context.Context, app, id string, status discovery.Status, lastDirty int64) error {
 	query := "?value=" + status.String() + "&lastDirtyTimestamp=" + strconv.FormatInt(lastDirty, 10)
-	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id, "status") + query, ok: exactly(http.StatusNotFound)})
+	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id, "status") + query, ok: notFound})
 }
 
 // RemoveOverride ends an override. Until the instance next registers it shows interim, or UNKNOWN when interim is that.
@@ -241,7 +245,7 @@ func (c *Client) RemoveOverride(ctx context.Context, app, id string, interim dis
 	if interim != discovery.Unknown {
 		query += "&value=" + interim.String()
 	}
-	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id, "status") + query, ok: exactly(http.StatusNotFound)})
+	return c.write(ctx, request{method: http.MethodDelete, path: appPath(app, id, "status") + query, ok: notFound})
 }
 
 // UpdateMetadata adds entries to the metadata of an instance, until it next registers.
@@ -250,7 +254,7 @@ func (c *Client) UpdateMetadata(ctx context.Context, app, id string, entries map
 	for key, value := range entries {
 		values.Set(key, value)
 	}
-	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id, "metadata") + "?" + values.Encode(), ok: exactly(http.StatusNotFound)})
+	return c.write(ctx, request{method: http.MethodPut, path: appPath(app, id, "metadata") + "?" + values.Encode(), ok: notFound})
 }
 
 // Applications returns the whole registry.
@@ -295,7 +299,7 @@ func (c *Client) SecureVIP(ctx context.Context, vip string) (*Applications, erro
 // answer, too.
 func read[T any](ctx context.Context, c *Client, path string, decode, decodeXML func([]byte) (T, error), final ...int) (T, error) {
 	var value T
-	_, err := c.do(ctx, request{method: http.MethodGet, path: path, ok: exactly(final...)}, func(a answer) (err error) {
+	_, err := c.do(ctx, request{method: http.MethodGet, path: path, ok: final}, func(a answer) (err error) {
 		if a.xml {
 			value, err = decodeXML(a.body)
 		} else {

@@ -212,6 +212,7 @@ type InstanceConfig struct {
 	RenewInterval     time.Duration     `config:"lease-renewal-interval-in-seconds,unit=s"`    // between heartbeats; default 30s
 	LeaseDuration     time.Duration     `config:"lease-expiration-duration-in-seconds,unit=s"` // after which the server forgets; default 90s
 	InitialStatus     discovery.Status  `config:"initial-status"`                              // once the program is ready; default UP
+	EnabledOnInit     bool              `config:"instance-enabled-onit"`                       // registered with initial-status before the program is ready, instead of STARTING (Spring's spelling); default false
 	StatusPagePath    string            `config:"status-page-url-path"`                        // default the actuator's info
 	StatusPage        string            `config:"status-page-url"`                             // default made of address and path
 	HealthCheckPath   string            `config:"health-check-url-path"`                       // default the actuator's health

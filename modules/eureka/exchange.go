@@ -2,12 +2,12 @@ package eureka
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -64,12 +64,13 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 	}
 	ctx, end := context.WithTimeout(ctx, timeout)
 	defer end()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	late := time.AfterFunc(c.patience, func() { cancel(errLate) })
-	defer late.Stop()
-	if r.write || left == 0 {
-		late.Stop()
+	var late *time.Timer
+	if !r.write && left > 0 {
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		late = time.AfterFunc(c.patience, func() { cancel(errLate) })
+		defer late.Stop()
 	}
 	response, target, err := c.follow(ctx, r, s)
 	if err != nil {
@@ -78,13 +79,18 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 		}
 		return answer{}, &answerError{method: r.method, url: target, err: err}
 	}
-	late.Stop() // a large registry may take longer than its headers
+	if late != nil {
+		late.Stop() // a large registry may take longer than its headers
+	}
 	defer response.Body.Close()
-	a := answer{status: response.StatusCode, server: s.base, url: target, xml: strings.Contains(response.Header.Get("Content-Type"), "xml")}
+	a := answer{status: response.StatusCode, server: s.base, method: r.method, url: target, xml: strings.Contains(response.Header.Get("Content-Type"), "xml")}
 	if a.status < 200 || a.status > 299 {
 		// The body of a refusal means nothing to a client: a 404 to a heartbeat carries an error page on Spring's server.
 		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
 		return a, &StatusError{Method: r.method, URL: target, Code: a.status, RetryAfter: retryAfter(response)}
+	}
+	if response.Body == http.NoBody {
+		return a, nil // as heartbeats are answered
 	}
 	if a.body, err = io.ReadAll(io.LimitReader(response.Body, c.limit+1)); err != nil {
 		return a, &answerError{method: r.method, url: target, err: fmt.Errorf("read the answer: %w", err)}
@@ -97,9 +103,9 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 
 // follow sends a request and what its answers redirect to.
 func (c *Client) follow(ctx context.Context, r request, s server) (response *http.Response, target string, err error) {
-	target, credentials := s.base+r.path, s.basic
+	target, header := s.base+r.path, s.header
 	for hops := 0; ; hops++ {
-		if response, err = c.send(ctx, r, target, credentials); err != nil {
+		if response, err = c.send(ctx, r, target, header); err != nil {
 			return nil, target, err
 		}
 		to, elsewhere := redirected(response, target)
@@ -111,38 +117,47 @@ func (c *Client) follow(ctx context.Context, r request, s server) (response *htt
 			return nil, target, errRedirects
 		}
 		if target = to; elsewhere {
-			credentials = "" // they were not meant for whoever is there
+			header = usual // credentials were not meant for whoever is there
 		}
 	}
 }
 
-// send sends one request.
-func (c *Client) send(ctx context.Context, r request, target, credentials string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
+// usual is the header of every request, to which credentials may come. Not to be changed.
+var usual = func() http.Header {
+	h := http.Header{}
+	h.Set("Accept", "application/json")
+	h.Set("User-Agent", "archimedes-eureka-client")
+	h.Set("DiscoveryIdentity-Name", "DefaultClient")
+	h.Set("DiscoveryIdentity-Version", "1.4")
+	return h
+}()
+
+// send sends one request with a copy of header.
+func (c *Client) send(ctx context.Context, r request, target string, header http.Header) (*http.Response, error) {
+	var body io.Reader
+	if len(r.body) > 0 {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", cmp.Or(r.accept, "application/json"))
-	req.Header.Set("User-Agent", "archimedes-eureka-client")
-	req.Header.Set("DiscoveryIdentity-Name", "DefaultClient")
-	req.Header.Set("DiscoveryIdentity-Version", "1.4")
+	req.Header = maps.Clone(header) // setting them one by one would be a tenth of what a heartbeat allocates
+	if r.accept != "" {
+		req.Header.Set("Accept", r.accept)
+	}
 	if c.identity != nil {
 		if id := c.identity(); id != "" {
 			req.Header.Set("DiscoveryIdentity-Id", id)
 		}
 	}
-	if len(r.body) > 0 {
+	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
-	} else {
-		req.Body, req.GetBody = http.NoBody, nil
 	}
 	if !r.once {
 		// Every other operation may be repeated. Without a value it is not sent; it makes the transport repeat what a server that closed a
 		// kept connection has not read.
 		req.Header["Idempotency-Key"] = nil
-	}
-	if credentials != "" {
-		req.Header.Set("Authorization", credentials)
 	}
 	if r.write {
 		return c.renewals.RoundTrip(req)

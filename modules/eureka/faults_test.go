@@ -118,7 +118,7 @@ func outcome(t *testing.T, inject func(*testing.T, *eurekatest.Server) string, r
 	url := strings.Replace(inject(t, first), "://", "://user:secret@", 1)
 	cfg := eureka.DefaultClientConfig()
 	cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(url + "," + second.URL)}
-	cfg.ConnectTimeout, cfg.ReadTimeout, cfg.MaxResponse = 500*time.Millisecond, 500*time.Millisecond, 2*config.Megabyte
+	cfg.ConnectTimeout, cfg.ReadTimeout, cfg.MaxResponse = 2*time.Second, 2*time.Second, 2*config.Megabyte
 	cfg.TLS.TrustStore = authority.TrustStore
 	client, err := eureka.NewClient(cfg)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 // Identity is what an instance is made of besides its settings: the parts of the program that its URLs lead to.
 type Identity struct {
 	Application        string // spring.application.name
+	VCAPInstanceID     string // vcap.application.instance_id, Cloud Foundry's, in place of the whole default id
 	InstanceSuffix     string // spring.application.instance_id, in place of the port in the default id
 	ContextPath        string // server.servlet.context-path
 	ActuatorPath       string // management.endpoints.web.base-path
@@ -55,7 +56,7 @@ func (c InstanceConfig) instance(id Identity, host Host, bound discovery.Address
 		i.HostName = host.IP
 	}
 	i.Port, i.SecurePort, i.CountryID, i.SID = plain, secure, 1, "na"
-	i.InstanceID = firstOf(c.InstanceID, c.defaultID(id, i.HostName, plain, secure))
+	i.InstanceID = firstOf(c.InstanceID, id.VCAPInstanceID, c.defaultID(id, i.HostName, plain, secure))
 	i.VIPAddress = firstOf(c.VirtualHost, id.Application, name)
 	i.SecureVIPAddress = firstOf(c.SecureVirtualHost, id.Application, name)
 	i.DataCenter = wire.DataCenter{Name: c.DataCenter.Name}

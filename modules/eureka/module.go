@@ -283,6 +283,7 @@ func identityOf(c *config.Config) (Identity, error) {
 		to  *string
 	}{
 		{"spring.application.name", &id.Application}, {"spring.application.instance_id", &id.InstanceSuffix},
+		{"vcap.application.instance_id", &id.VCAPInstanceID},
 		{"spring.webflux.base-path", &id.ContextPath}, {"server.servlet.context-path", &id.ContextPath},
 		{"management.endpoints.web.base-path", &id.ActuatorPath}, {"management.server.base-path", &id.ManagementBasePath},
 	} {

@@ -82,6 +82,13 @@ func TestAnIDThatTheUserSetIsTakenLiterally(t *testing.T) {
 	require.Equal(t, "localhost/127.0.0.1:Orders", i.InstanceID)
 }
 
+func TestTheDefaultIDHasWhatTellsInstancesApart(t *testing.T) {
+	i, _ := joined(t, "spring.application.instance_id: blue\n", here)
+	require.Equal(t, "localhost:Orders:blue", i.InstanceID)
+	i, _ = joined(t, "vcap.application.instance_id: 0b2f\n", here)
+	require.Equal(t, "0b2f", i.InstanceID)
+}
+
 func TestModuleReportsSettingsThatCannotWork(t *testing.T) {
 	for yaml, want := range map[string]string{
 		"eureka.instance: {lease-renewal-interval-in-seconds: 30, lease-expiration-duration-in-seconds: 30}": "eureka.instance.lease-expiration-duration-in-seconds",

@@ -141,7 +141,7 @@ func (r *Registrar) status() (status discovery.Status, own *discovery.Status) {
 	r.mu.Lock()
 	own, health := r.own, r.health
 	r.mu.Unlock()
-	r.work.ready = r.work.ready || r.readiness == nil || r.readiness.Accepting()
+	r.work.ready = r.work.ready || r.cfg.EnabledOnInit || r.readiness == nil || r.readiness.Accepting()
 	switch {
 	case own != nil:
 		return *own, own

@@ -80,6 +80,19 @@ func TestRegistrarIsStartingUntilTheProgramIsReady(t *testing.T) {
 	})
 }
 
+func TestAnInstanceThatIsEnabledOnInitIsUpBeforeItIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		cfg := eureka.DefaultInstanceConfig()
+		cfg.EnabledOnInit = true
+		r := eureka.NewRegistrar(e.client(t), cfg, self, eureka.WithReadiness(health.NewAvailability()))
+		t.Cleanup(background(r.Run))
+		r.Up(here)
+		synctest.Wait()
+		require.Equal(t, discovery.Up, e.registry.Instance("ORDERS", "me").Status)
+	})
+}
+
 func TestRegistrarRegistersAgainAfterBeingForgottenWhateverTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEstate()

@@ -24,10 +24,13 @@ type Replica struct {
 	now    atomic.Pointer[snapshot]
 	wanted chan struct{} // asks Run for a look
 
-	mu     sync.Mutex
-	looked chan struct{} // closed and renewed after each look
-	early  time.Time     // of the last early look
-	full   fullLimit
+	mu      sync.Mutex
+	looking bool          // a look is under way
+	looked  chan struct{} // closed and renewed after each look
+	after   chan struct{} // closed after the look that follows
+	failed  error         // of the last look
+	early   time.Time     // of the last early look
+	full    fullLimit
 }
 
 // ReplicaOption adjusts a [Replica].
@@ -43,7 +46,7 @@ func WithReplicaLogger(log *slog.Logger) ReplicaOption {
 
 // NewReplica returns a replica that knows nothing until [Replica.Run] runs.
 func NewReplica(client *Client, cfg ClientConfig, opts ...ReplicaOption) *Replica {
-	r := &Replica{to: translation{onlyUp: cfg.OnlyUp, names: &spellings{}}, client: client, cfg: cfg, log: slog.New(slog.DiscardHandler), wanted: make(chan struct{}, 1), looked: make(chan struct{})}
+	r := &Replica{to: translation{onlyUp: cfg.OnlyUp, names: &spellings{}}, client: client, cfg: cfg, log: slog.New(slog.DiscardHandler), wanted: make(chan struct{}, 1), looked: make(chan struct{}), after: make(chan struct{})}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -117,7 +120,7 @@ func (r *Replica) unavailable(ctx context.Context, service string) error {
 // lookEarly waits for one look that all callers share; nil when there was one just now.
 func (r *Replica) lookEarly(ctx context.Context) *snapshot {
 	r.mu.Lock()
-	looked := r.looked
+	looked := r.fresh()
 	if wait := time.Since(r.early); wait < earlyPause && !r.early.IsZero() {
 		r.mu.Unlock()
 		return nil
@@ -169,19 +172,32 @@ func (r *Replica) nextLook() <-chan struct{} {
 	return r.looked
 }
 
-// Refresh looks at the registry now and waits for the answer.
+// Refresh looks at the registry now, waits for the answer, and returns the error of the look. What a look that is already under way
+// finds does not count: the registry may have changed since it was asked.
 func (r *Replica) Refresh(ctx context.Context) error {
-	looked := r.nextLook()
+	r.mu.Lock()
+	looked := r.fresh()
+	r.mu.Unlock()
 	select {
 	case r.wanted <- struct{}{}:
 	default:
 	}
 	select {
 	case <-looked:
-		return nil
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.failed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// fresh returns a channel that is closed after the next look that begins. The caller holds the lock.
+func (r *Replica) fresh() <-chan struct{} {
+	if r.looking {
+		return r.after
+	}
+	return r.looked
 }
 
 // Run keeps the replica fresh until ctx ends. The last snapshot stays readable.
@@ -204,10 +220,14 @@ func (r *Replica) Run(ctx context.Context) error {
 				continue
 			}
 		}
+		r.mu.Lock()
+		r.looking = true
+		r.mu.Unlock()
 		err := r.look(ctx)
 		r.mu.Lock()
+		r.looking, r.failed = false, err
 		close(r.looked)
-		r.looked = make(chan struct{})
+		r.looked, r.after = r.after, make(chan struct{})
 		r.mu.Unlock()
 		interval := r.cfg.FetchInterval
 		var busy *StatusError
@@ -217,8 +237,6 @@ func (r *Replica) Run(ctx context.Context) error {
 			pause = between(pause, pause*11/10)
 		case err != nil && r.now.Load() == nil: // nothing is known yet: be quick
 			pause = min(max(2*pause, 500*time.Millisecond), interval)
-		case err != nil: // a server that comes back is not asked for everything by all of its clients in one interval
-			pause = between(interval*3/4, interval*3/2)
 		case !started:
 			started, pause = true, between(interval/6, interval)
 		default:

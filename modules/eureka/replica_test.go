@@ -2,7 +2,6 @@ package eureka_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -203,16 +202,35 @@ func TestInstancesAreCalledByTheirEnabledPorts(t *testing.T) {
 	})
 }
 
-func TestRefreshWaitsForALook(t *testing.T) {
+func TestRefreshWaitsForALookThatBeginsAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEstate()
+		listed(t, e, "other", "o", nil)
 		r := replicating(t, e)
 		synctest.Wait()
+		e.break_(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(3 * time.Second)
+			return answer(`{"applications":{"versions__delta":"1","apps__hashcode":"UP_1_","application":[]}}`), nil // as it was when it was asked
+		})
+		go func() { _ = r.Refresh(t.Context()) }()
+		time.Sleep(time.Second)
+		e.break_(nil)
 		listed(t, e, "stock", "a", nil)
 		require.NoError(t, r.Refresh(t.Context()))
-		require.Equal(t, []string{"stock"}, r.Services())
+		require.Equal(t, []string{"other", "stock"}, r.Services())
+	})
+}
+
+func TestRefreshReturnsTheErrorOfItsLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		listed(t, e, "stock", "a", nil)
+		r := replicating(t, e)
+		synctest.Wait()
+		e.break_(func(*http.Request) (*http.Response, error) { return page(http.StatusBadGateway), nil })
+		require.ErrorContains(t, r.Refresh(t.Context()), "502")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		require.True(t, errors.Is(r.Refresh(ctx), context.Canceled) || r.Refresh(t.Context()) == nil)
+		require.Error(t, r.Refresh(ctx))
 	})
 }

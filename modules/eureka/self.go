@@ -44,8 +44,8 @@ func (r *Registrar) compare(ctx context.Context, own, shown *entry) error {
 		r.log.WarnContext(ctx, "the registry kept an entry of this instance that says to be newer; registering again as newer still",
 			"id", own.instance.ID, "entry", time.UnixMilli(shown.dirty), "own", time.UnixMilli(w.dirty))
 	default:
-		// What was left behind says to be newer by the error of a clock; what replaced our entry, or answers it by one, is alive.
-		if alive := w.seen || w.tookOver || shown.dirty <= w.dirty+1; alive && !w.reported {
+		// What was left behind and is newer than ours all the same is of the future, by the error of a clock. All else is alive.
+		if alive := w.seen || w.tookOver || shown.dirty <= r.client.clock().UnixMilli(); alive && !w.reported {
 			w.reported = true
 			r.log.ErrorContext(ctx, "two instances with one id are running, and callers reach only one of them; give each an eureka.instance.instance-id of its own",
 				"id", own.instance.ID, "own", own.address(), "other", shown.address())

@@ -26,7 +26,7 @@ type ServerStatus struct {
 // ServerStatus returns the state of the server that answers. It asks for XML: a Spring Cloud server fails to say it in JSON.
 func (c *Client) ServerStatus(ctx context.Context) (*ServerStatus, error) {
 	var status *ServerStatus
-	_, err := c.do(ctx, request{method: http.MethodGet, path: "status", accept: "application/xml", ok: exactly()}, func(a answer) (err error) {
+	_, err := c.do(ctx, request{method: http.MethodGet, path: "status", accept: "application/xml"}, func(a answer) (err error) {
 		status, err = decodeServerStatus(a.body)
 		return err
 	})

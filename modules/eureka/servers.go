@@ -4,7 +4,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +17,8 @@ import (
 type server struct {
 	base  string // with a trailing slash, without credentials: what logs and errors may show
 	basic string // value of the Authorization header; may be empty
+
+	header http.Header // of every request, with the credentials; not to be changed
 }
 
 // parseServers reads comma-separated URLs. A comma separates only where a scheme follows, as passwords may contain any.
@@ -105,6 +110,7 @@ const (
 // cluster is the servers in their order of preference. It is safe for concurrent use.
 type cluster struct {
 	servers []server
+	all     []int // the indexes of servers, for when none is passed over
 	mu      sync.Mutex
 	states  []struct {
 		until    time.Time // passed over until then
@@ -118,22 +124,35 @@ func newCluster(servers []server) *cluster {
 		until    time.Time
 		failures int
 	}, len(servers))
+	for i := range servers {
+		c.all = append(c.all, i)
+		s := &servers[i]
+		if s.header = usual; s.basic != "" {
+			s.header = maps.Clone(usual)
+			s.header.Set("Authorization", s.basic)
+		}
+	}
 	return c
 }
 
 // candidates returns the indexes of the servers in the order to try them: the preferred first, those that failed lately
-// last. A server whose quarantine is over takes its old place, which is how the client returns to the preferred one.
+// last. A server whose quarantine is over takes its old place, which is how the client returns to the preferred one. The result is not to
+// be changed.
 func (c *cluster) candidates(now time.Time) []int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	passed := func(i int) bool { return now.Before(c.states[i].until) }
+	if !slices.ContainsFunc(c.all, passed) {
+		return c.all
+	}
 	order := make([]int, 0, len(c.servers))
 	for i := range c.servers {
-		if !now.Before(c.states[i].until) {
+		if !passed(i) {
 			order = append(order, i)
 		}
 	}
 	for i := range c.servers {
-		if now.Before(c.states[i].until) {
+		if passed(i) {
 			order = append(order, i)
 		}
 	}

@@ -258,6 +258,18 @@ func (f Fault) Times(n int) Fault {
 // Heartbeats matches renewals, for [Fault.For].
 func Heartbeats(r Request) bool { return r.Method == http.MethodPut && strings.Count(r.Path, "/") == 4 }
 
+// Registrations matches registrations, for [Fault.For].
+func Registrations(r Request) bool { return r.Method == http.MethodPost }
+
+// Cancels matches cancels, for [Fault.For].
+func Cancels(r Request) bool { return r.Method == http.MethodDelete && strings.Count(r.Path, "/") == 4 }
+
+// Fetches matches looks at the whole registry, for [Fault.For].
+func Fetches(r Request) bool { return strings.TrimSuffix(r.String(), "/") == "GET apps" }
+
+// Deltas matches looks at what changed, for [Fault.For].
+func Deltas(r Request) bool { return r.String() == "GET apps/delta" }
+
 func (s *Server) inject(f fault) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,0 +1,5 @@
+//go:build !race
+
+package eureka_test
+
+const raceDetector = false
