@@ -42,6 +42,7 @@ func TestConfigurationsMeanWhatTheyMeanToSpringBoot(t *testing.T) {
 	all, err := cases.Load("testdata")
 	require.NoError(t, err)
 	require.Greater(t, len(all), 150)
+	known := knownDifferences(t)
 	for _, c := range all {
 		t.Run(c.ID(), func(t *testing.T) {
 			if runtime.GOOS == "windows" && len(c.Links) > 0 {
@@ -66,6 +67,10 @@ func TestConfigurationsMeanWhatTheyMeanToSpringBoot(t *testing.T) {
 			if strange := unexpected(); err == nil && len(strange) > 0 {
 				err = fmt.Errorf("the config server was asked what Spring does not ask: %v", strange)
 			}
+			if known[c.ID()] {
+				require.Error(t, err, "it no longer differs: take it off testdata/differences.txt")
+				t.Skip(err)
+			}
 			require.NoError(t, err)
 		})
 	}
@@ -76,12 +81,12 @@ func differs(c *cases.Case, got cases.Outcome) error {
 	if c.Spring == nil {
 		return fmt.Errorf("Spring Boot was never asked: ARCHIMEDES_RECORD=1 scripts/interop -run StillAnswers/cases/%s", c.ID())
 	}
-	want := *c.Spring
+	same := c.Spring.Same(got.Answer)
 	if c.Differs != "" {
-		want = cases.Answer{Fails: !c.Spring.Fails}
+		same = c.Spring.Fails != got.Fails
 	}
-	if !want.Same(got.Answer) {
-		return fmt.Errorf("Spring: %v\nours: %v\n%s", want, got.Answer, got.Stderr)
+	if !same {
+		return fmt.Errorf("Spring: %v\nours: %v\n%s", *c.Spring, got.Answer, got.Stderr)
 	}
 	if !got.Fails {
 		return nil
@@ -97,4 +102,18 @@ func differs(c *cases.Case, got cases.Outcome) error {
 		}
 	}
 	return nil
+}
+
+// knownDifferences are cases that are not right yet.
+func knownDifferences(t *testing.T) map[string]bool {
+	known := map[string]bool{}
+	file, err := os.ReadFile("testdata/differences.txt")
+	if os.IsNotExist(err) {
+		return known
+	}
+	require.NoError(t, err)
+	for line := range strings.Lines(string(file)) {
+		known[strings.TrimSpace(line)] = true
+	}
+	return known
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,11 +24,7 @@ func effective(c *config.Config, key, kind string) (any, error) {
 		return nil, &config.ValueError{Key: key, Problem: "a settings struct binds names in kebab form only, such as " + kebab(key)}
 	}
 	if names, ok := strings.CutPrefix(kind, "enum:"); ok {
-		e, err := config.Bind(c, key, enumeration{names: strings.Split(names, ",")})
-		if err != nil || e.name == "" {
-			return nil, err
-		}
-		return e.name, nil
+		return constant(c, key, strings.Split(names, ","))
 	}
 	switch kind {
 	case "string":
@@ -119,6 +116,22 @@ func entries[T any](m map[string]T, err error) (any, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// constant binds one of a few names; a number that YAML knows as one counts them, as in Spring.
+func constant(c *config.Config, key string, names []string) (any, error) {
+	if raw, err := config.Bind[any](c, key, nil); err == nil {
+		if number, ok := raw.(json.Number); ok {
+			if i, err := number.Int64(); err == nil && i >= 0 && i < int64(len(names)) {
+				return names[i], nil
+			}
+		}
+	}
+	e, err := config.Bind(c, key, enumeration{names: names})
+	if err != nil || e.name == "" {
+		return nil, err
+	}
+	return e.name, nil
 }
 
 // enumeration is one of a few names, in any case and punctuation.
