@@ -80,8 +80,8 @@ func (b *binder) commaList(key, u string, e *entry, v reflect.Value, unit time.D
 func (b *binder) mapping(key string, v reflect.Value, unit time.Duration) bool {
 	members := b.members(key, v.Type().Elem())
 	if len(members) == 0 {
-		if e := b.find(key); e != nil && e.value != "" {
-			b.fault(key, "a map is expected here, not a single value")
+		if e := b.find(key); e != nil {
+			b.fault(key, "a map is expected here, not a single value; write {} for one without entries")
 			return true
 		}
 		return false

@@ -9,12 +9,12 @@ import (
 var platforms = []string{"none", "cloud-foundry", "heroku", "sap", "nomad", "kubernetes", "azure-app-service", "aws-ecs"}
 
 // cloudPlatform says where the program runs: what spring.main.cloud-platform says, else what the environment betrays.
-func cloudPlatform(c *Config) (string, error) {
+func (l *loader) cloudPlatform() (string, error) {
 	var forced struct {
 		Platform string `config:"cloud-platform"` // where the program runs, such as kubernetes; default what the environment says
 	}
-	forced, err := Bind(c, "spring.main", forced)
-	if err != nil {
+	b := l.binder(nil)
+	if err := b.into("spring.main", &forced); err != nil {
 		return "", err
 	}
 	if forced.Platform != "" {
@@ -22,7 +22,7 @@ func cloudPlatform(c *Config) (string, error) {
 			return name, nil
 		}
 	}
-	variables := c.variables()
+	variables := b.c.variables()
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { _, set := variables[name]; return !set })
 	}

@@ -18,6 +18,7 @@ type contributor struct {
 
 	remote    bool // of an importer: its imports are not followed
 	bound     bool
+	probed    bool // is being bound, to see whether it holds
 	onProfile []string
 	onCloud   string
 
@@ -146,8 +147,7 @@ func (l *loader) bind(c *contributor) error {
 				OnCloudPlatform string   `config:"on-cloud-platform"` // such as kubernetes, where the document holds; default any
 			} `config:"activate"`
 		}
-		b := &binder{c: l.config(), sources: []*Source{c.source}}
-		b.resolver = b.c.lenientResolver()
+		b := l.binder(c, c.source)
 		if err := b.into("spring.config", &settings); err != nil {
 			return err
 		}
@@ -163,6 +163,74 @@ func (l *loader) bind(c *contributor) error {
 		}
 	}
 	return checkPlace(c)
+}
+
+// binder binds from sources, all when there are none, while documents are still being read.
+func (l *loader) binder(asking *contributor, sources ...*Source) *binder {
+	b := &binder{c: l.config(), sources: sources, whole: len(sources) == 0}
+	if len(sources) == 0 {
+		b.sources = b.c.sources()
+	}
+	b.resolver = b.c.lenientResolver()
+	b.resolver.look = func(key string) (*entry, error) { return l.look(key, asking) }
+	return b
+}
+
+// look finds what a placeholder names in whatever has been read so far: keys as they are written, of the highest source. One that
+// stands in a document that does not hold, or whose conditions are not known yet, is a fault, wherever else it stands: who
+// relies on it would be surprised.
+func (l *loader) look(key string, asking *contributor) (*entry, error) {
+	var found *entry
+	for _, s := range l.above {
+		if e := s.literal(key); e != nil && found == nil {
+			found = e
+		}
+	}
+	var failed error
+	for _, root := range l.root {
+		root.each(func(c *contributor) {
+			if c.source == nil || failed != nil {
+				return
+			}
+			e := c.source.literal(key)
+			if e == nil {
+				return
+			}
+			switch holds, err := c.holds(l, asking); {
+			case err != nil:
+				failed = err
+			case !holds:
+				failed = &ValueError{
+					Key: key, Value: e.value, Origin: e.origin, Set: true,
+					Problem: "a placeholder that is needed to read the configuration names it, but it stands in a document that does not hold then",
+					advice:  fmt.Sprintf("Move %s to a document without conditions.", key),
+				}
+			case found == nil:
+				found = e
+			}
+		})
+	}
+	if found == nil {
+		found = l.lowest.literal(key)
+	}
+	return found, failed
+}
+
+// holds is active for a document that may not have been bound yet; the one that asks for a key of its own does.
+func (c *contributor) holds(l *loader, asking *contributor) (bool, error) {
+	switch {
+	case c == asking, c.probed:
+		return true, nil
+	case c.bound:
+		return c.active(l), nil
+	}
+	c.probed = true // its conditions may name keys of others, and theirs its own
+	defer func() { c.probed = false }()
+	probe := &contributor{source: c.source, file: c.file, profile: c.profile, remote: c.remote}
+	if err := l.bind(probe); err != nil {
+		return false, err
+	}
+	return probe.active(l), nil
 }
 
 // guards checks spring.config.activate.
@@ -205,16 +273,12 @@ func (l *loader) imports(c *contributor, texts []string) error {
 	return nil
 }
 
-// resolve reads what a contributor imports: each location, and above it its variants for the profiles, if they are known and
-// the document itself is not for one. What stands somewhere already is left there.
+// resolve reads what a contributor imports: each location, and above it its variants for the profiles, if they are known. What
+// stands somewhere already is left there.
 func (l *loader) resolve(c *contributor) ([]*contributor, error) {
 	var candidates []candidate
 	for _, at := range c.imports {
-		profiles := l.profiles
-		if c.profile != "" {
-			profiles = nil
-		}
-		more, err := l.candidates(at, profiles)
+		more, err := l.candidates(at, l.profiles)
 		if err != nil {
 			return nil, err
 		}
@@ -279,14 +343,16 @@ func checkPlace(c *contributor) error {
 }
 
 // deduceProfiles returns the active profiles, in the order in which their files are read, and those that hold when none is.
-func deduceProfiles(c *Config) (active, byDefault []string, err error) {
+func (l *loader) deduceProfiles() (active, byDefault []string, err error) {
+	b := l.binder(nil)
+	c := b.c
 	settings := struct {
 		Active   []string            `config:"active"`   // profiles, of which the last one's file wins; default none
 		Default  []string            `config:"default"`  // which hold when none is active; default default
 		Group    map[string][]string `config:"group"`    // name → profiles that are active with it; default none
 		Validate bool                `config:"validate"` // whether names are checked; default true
 	}{Default: []string{"default"}, Validate: true}
-	if settings, err = Bind(c, "spring.profiles", settings); err != nil {
+	if err := b.into("spring.profiles", &settings); err != nil {
 		return nil, nil, err
 	}
 	var first []string
@@ -294,8 +360,7 @@ func deduceProfiles(c *Config) (active, byDefault []string, err error) {
 		var found struct {
 			Include []string `config:"include"` // profiles that are active besides, below the others; those of all sources add up; default none
 		}
-		b := &binder{c: c, sources: []*Source{s}, resolver: c.lenientResolver()}
-		if err := b.into("spring.profiles", &found); err != nil {
+		if err := l.binder(nil, s).into("spring.profiles", &found); err != nil {
 			return nil, nil, err
 		}
 		first = append(first, found.Include...)

@@ -149,13 +149,13 @@ func (l *loader) all() (*Config, error) {
 		return nil, err
 	}
 	var err error
-	if l.cloud, err = cloudPlatform(l.config()); err != nil {
+	if l.cloud, err = l.cloudPlatform(); err != nil {
 		return nil, err
 	}
 	if err := l.importAll(cloudPhase); err != nil {
 		return nil, err
 	}
-	active, byDefault, err := deduceProfiles(l.config())
+	active, byDefault, err := l.deduceProfiles()
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,9 @@ type resolver struct {
 	c       *Config
 	lenient bool // a placeholder that stands for nothing stays as it is
 	stack   []string
-	missing *missingPlaceholder // the first one that stayed
-	steps   int                 // placeholders of the value being resolved
+	missing *missingPlaceholder              // the first one that stayed
+	steps   int                              // placeholders of the value being resolved
+	look    func(key string) (*entry, error) // finds what a placeholder names, while not all documents are known
 }
 
 func (c *Config) resolver() *resolver        { return &resolver{c: c} }
@@ -33,6 +34,13 @@ func (r *resolver) value(key string) (string, bool, error) {
 // property returns the resolved value of a key by Spring's rule for look-ups.
 func (r *resolver) property(key string) (string, bool, error) {
 	u, legacy, relaxed := uniform(key), legacyUniform(key), isName(key)
+	if r.look != nil {
+		e, err := r.look(key)
+		if err != nil {
+			return "", true, err
+		}
+		return r.found(key, u, e)
+	}
 	for _, s := range r.c.sources() {
 		var e *entry
 		if relaxed {

@@ -1,108 +1,150 @@
 package config
 
 import (
+	"fmt"
 	"math"
 	"math/big"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// yamlScalar returns the text that Spring sees of a scalar. Plain ones follow YAML 1.1, as SnakeYAML reads it: on is true,
-// 010 is 8, 1_000 is 1000, 1.50 is 1.5.
-func yamlScalar(node *yaml.Node) (string, kind) {
-	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 || node.Tag == "!!str" && node.Style&yaml.TaggedStyle != 0 {
-		return node.Value, text
-	}
+// yamlScalar returns the text that Spring sees of a scalar, as SnakeYAML makes it. Plain ones follow YAML 1.1: on is true, 010 is
+// 8, 1_000 is 1000, 1.50 is 1.5. An error is a value that its tag, or its own look, makes impossible.
+func yamlScalar(node *yaml.Node) (string, kind, error) {
 	v := node.Value
+	if node.Style&yaml.TaggedStyle != 0 {
+		return taggedScalar(node)
+	}
+	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return v, text, nil
+	}
 	switch v {
 	case "", "~", "null", "Null", "NULL":
-		return "", null
-	case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON":
-		return "true", boolean
-	case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF":
-		return "false", boolean
+		return "", null, nil
 	}
-	if c := v[0]; !(c == '-' || c == '+' || c == '.' || '0' <= c && c <= '9') {
-		return v, text
+	if b, ok := yamlBool(v); ok && (v == strings.ToLower(v) || v == strings.ToUpper(v) || v[1:] == strings.ToLower(v[1:])) {
+		return b, boolean, nil
 	}
-	if s, ok := yamlInt(v); ok {
-		return s, number
+	first := v[0]
+	if first != '-' && first != '+' && first != '.' && (first < '0' || first > '9') || len(v) > 1024 {
+		return v, text, nil
 	}
-	if s, ok := yamlFloat(v); ok {
-		return s, number
+	switch {
+	case yamlInts.MatchString(v):
+		n, err := yamlInt(v)
+		return n, number, err
+	case yamlFloats.MatchString(v):
+		f, err := yamlFloat(v)
+		return f, number, err
 	}
-	return v, text
+	return v, text, nil
 }
 
-// yamlInt reads the integers of YAML 1.1: decimal, 0b, octal with a leading 0, 0x, and sexagesimal 22:22.
-func yamlInt(v string) (string, bool) {
-	sign, digits := "", v
-	if v[0] == '-' || v[0] == '+' {
-		digits = v[1:]
-		if v[0] == '-' {
-			sign = "-"
+// taggedScalar is yamlScalar for !!int "7" and its like.
+func taggedScalar(node *yaml.Node) (string, kind, error) {
+	switch v := node.Value; node.ShortTag() {
+	case "!!int":
+		n, err := yamlInt(v)
+		return n, number, err
+	case "!!float":
+		f, err := yamlFloat(v)
+		return f, number, err
+	case "!!bool":
+		if b, ok := yamlBool(v); ok {
+			return b, boolean, nil
 		}
-	}
-	digits = strings.ReplaceAll(digits, "_", "")
-	if digits == "" {
-		return "", false
-	}
-	n := new(big.Int)
-	ok := false
-	switch {
-	case strings.ContainsRune(digits, ':'):
-		for i, part := range strings.Split(digits, ":") {
-			one, err := strconv.ParseUint(part, 10, 32)
-			if err != nil || i > 0 && (one > 59 || len(part) > 2) || i == 0 && part[0] == '0' {
-				return "", false
-			}
-			n.Add(n.Mul(n, big.NewInt(60)), new(big.Int).SetUint64(one))
-		}
-		ok = true
-	case strings.HasPrefix(digits, "0b"):
-		_, ok = n.SetString(digits[2:], 2)
-	case strings.HasPrefix(digits, "0x"):
-		_, ok = n.SetString(digits[2:], 16)
-	case len(digits) > 1 && digits[0] == '0':
-		_, ok = n.SetString(digits[1:], 8)
+		return "", null, nil
+	case "!!null":
+		return "", null, nil
 	default:
-		_, ok = n.SetString(digits, 10)
+		return v, text, nil
 	}
-	if !ok || n.Sign() < 0 {
-		return "", false
+}
+
+func yamlBool(v string) (string, bool) {
+	switch strings.ToLower(v) {
+	case "true", "yes", "on":
+		return "true", true
+	case "false", "no", "off":
+		return "false", true
 	}
-	if n.Sign() == 0 {
-		sign = ""
+	return "", false
+}
+
+// What plain scalars look like a number, in SnakeYAML's words.
+var (
+	yamlInts = regexp.MustCompile(`^(?:[-+]?0b_*[0-1][0-1_]*|[-+]?0_*[0-7][0-7_]*|[-+]?(?:0|[1-9][0-9_]*)|` +
+		`[-+]?0x_*[0-9a-fA-F][0-9a-fA-F_]*|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
+	yamlFloats = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|` +
+		`[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+)
+
+// yamlInt reads the integers of YAML 1.1: decimal, 0b, octal with a leading 0, 0x, and sexagesimal 22:22.
+func yamlInt(v string) (string, error) {
+	digits := strings.ReplaceAll(v, "_", "")
+	negative := strings.HasPrefix(digits, "-")
+	if negative || strings.HasPrefix(digits, "+") {
+		digits = digits[1:]
 	}
-	return sign + n.String(), true
+	base := 10
+	switch {
+	case digits == "0":
+	case strings.HasPrefix(digits, "0b"):
+		base, digits = 2, digits[2:]
+	case strings.HasPrefix(digits, "0x"):
+		base, digits = 16, digits[2:]
+	case strings.HasPrefix(digits, "0"):
+		base, digits = 8, digits[1:]
+	case strings.Contains(digits, ":"):
+		var total, size int32 = 0, 1 // which wrap around, as Java's do
+		for _, part := range slices.Backward(strings.Split(digits, ":")) {
+			n, err := strconv.ParseInt(part, 10, 64)
+			if err != nil {
+				return "", fmt.Errorf("%q is not a whole number", v)
+			}
+			total, size = int32(int64(total)+n*int64(size)), size*60
+		}
+		digits = strconv.Itoa(int(total))
+	}
+	n, ok := new(big.Int).SetString(digits, base)
+	if !ok || digits[0] == '-' && base != 10 || digits[0] == '+' {
+		return "", fmt.Errorf("%q is not a whole number", v)
+	}
+	if negative {
+		n.Neg(n)
+	}
+	return n.String(), nil
 }
 
 // yamlFloat reads the floats of YAML 1.1 and writes them as Java does.
-func yamlFloat(v string) (string, bool) {
-	switch strings.TrimLeft(v, "+-") {
-	case ".inf", ".Inf", ".INF":
-		if v[0] == '-' {
-			return "-Infinity", true
+func yamlFloat(v string) (string, error) {
+	digits := strings.ReplaceAll(v, "_", "")
+	sign := 1.0
+	switch {
+	case strings.HasPrefix(digits, "-"):
+		sign, digits = -1, digits[1:]
+	case strings.HasPrefix(digits, "+"):
+		digits = digits[1:]
+	}
+	switch strings.ToLower(digits) {
+	case ".inf":
+		return javaDouble(math.Inf(int(sign))), nil
+	case ".nan":
+		return "NaN", nil
+	}
+	total, size := 0.0, 1.0
+	for _, part := range slices.Backward(strings.Split(digits, ":")) {
+		f, err := parseFloat(part)
+		if err != nil {
+			return "", fmt.Errorf("%q is not a number", v)
 		}
-		return "Infinity", true
-	case ".nan", ".NaN", ".NAN":
-		return "NaN", true
+		total, size = total+f*size, size*60
 	}
-	for i := 0; i < len(v); i++ {
-		if !strings.ContainsRune("0123456789+-._eE", rune(v[i])) {
-			return "", false
-		}
-	}
-	if !strings.ContainsAny(v, ".eE") {
-		return "", false // 08 is neither octal nor a float
-	}
-	f, err := strconv.ParseFloat(strings.ReplaceAll(v, "_", ""), 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return "", false
-	}
-	return javaDouble(f), true
+	return javaDouble(sign * total), nil
 }
 
 // javaDouble writes a number as Java's Double.toString: 1.5, 1000.0, 1.0E8.

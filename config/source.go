@@ -156,11 +156,11 @@ func (s *Source) Keys() []string {
 	return keys
 }
 
-// argumentSource reads --key=value. A repeated key joins its values with commas; what does not start with -- is not
-// configuration.
+// argumentSource reads --key=value. A repeated key joins its values with commas, and --key alone adds none; what
+// does not start with -- is not configuration.
 func argumentSource(args []string) (*Source, error) {
 	var entries []entry
-	at := map[string]int{}
+	at, hasValue := map[string]int{}, map[string]bool{}
 	for _, arg := range args {
 		if arg == "--" {
 			break
@@ -169,7 +169,7 @@ func argumentSource(args []string) (*Source, error) {
 		if !ok || option == "" {
 			continue
 		}
-		key, value, _ := strings.Cut(option, "=")
+		key, value, valued := strings.Cut(option, "=")
 		if strings.TrimSpace(key) == "" {
 			return nil, &LoadError{
 				Origin: Origin{Source: "command line argument " + arg}, Problem: "the argument has no name",
@@ -177,10 +177,14 @@ func argumentSource(args []string) (*Source, error) {
 			}
 		}
 		if i, twice := at[key]; twice {
-			entries[i].value += "," + value
+			if has := hasValue[key]; valued && has {
+				entries[i].value += "," + value
+			} else if valued {
+				entries[i].value, hasValue[key] = value, true
+			}
 			continue
 		}
-		at[key] = len(entries)
+		at[key], hasValue[key] = len(entries), valued
 		entries = append(entries, entry{key: key, value: value, origin: Origin{Source: "command line argument --" + key}})
 	}
 	return newSource("commandLineArgs", entries), nil

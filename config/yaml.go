@@ -37,6 +37,10 @@ func readYAML(name string, data []byte) ([][]entry, error) {
 		}
 		f := flattener{name: name, data: data, tabs: bytes.IndexByte(data, '\t') >= 0}
 		if len(root.Content) > 0 {
+			if bytes.IndexByte(data, '&') >= 0 {
+				f.anchored = map[*yaml.Node]bool{}
+				anchors(root.Content[0], f.anchored)
+			}
 			err = f.root(root.Content[0])
 		}
 		if err != nil {
@@ -146,6 +150,8 @@ type flattener struct {
 	entries []entry
 	depth   int
 	tabs    bool // there are any
+
+	anchored map[*yaml.Node]bool // of the document
 }
 
 func (f *flattener) root(node *yaml.Node) error {
@@ -188,13 +194,22 @@ func (f *flattener) node(key string, node *yaml.Node) error {
 	}
 	switch node.Kind {
 	case yaml.AliasNode:
+		if !f.anchored[node.Alias] {
+			return f.unknownAnchor(node)
+		}
 		return f.node(key, node.Alias)
 	case yaml.MappingNode:
+		if node.ShortTag() == "!!set" {
+			return f.set(key, node)
+		}
 		if len(node.Content) == 0 && key != "" {
 			return f.add(key, "", emptyMap, node)
 		}
 		return f.mapping(key, node)
 	case yaml.SequenceNode:
+		if node.ShortTag() == "!!omap" {
+			return f.orderedMap(key, node)
+		}
 		if len(node.Content) == 0 {
 			return f.add(key, "", emptyList, node)
 		}
@@ -205,9 +220,47 @@ func (f *flattener) node(key string, node *yaml.Node) error {
 		}
 		return nil
 	default:
-		value, k := yamlScalar(node)
+		value, k, err := yamlScalar(node)
+		if err != nil {
+			return f.fault(node, err.Error())
+		}
 		return f.add(key, value, k, node)
 	}
+}
+
+// set adds the keys of a !!set, which is a list to Spring.
+func (f *flattener) set(key string, node *yaml.Node) error {
+	items := &yaml.Node{Kind: yaml.SequenceNode, Line: node.Line, Column: node.Column}
+	for i := 0; i < len(node.Content); i += 2 {
+		items.Content = append(items.Content, node.Content[i])
+	}
+	return f.node(key, items)
+}
+
+// orderedMap adds what stands in a !!omap, a list of maps of one key each.
+func (f *flattener) orderedMap(key string, node *yaml.Node) error {
+	entries := &yaml.Node{Kind: yaml.MappingNode, Line: node.Line, Column: node.Column}
+	for _, one := range node.Content {
+		if one.Kind != yaml.MappingNode || len(one.Content) != 2 {
+			return f.fault(one, "a !!omap is a list of maps with one key each")
+		}
+		entries.Content = append(entries.Content, one.Content...)
+	}
+	return f.node(key, entries)
+}
+
+// anchors collects the nodes that aliases of a document may name: the parser also takes those of the documents before.
+func anchors(node *yaml.Node, to map[*yaml.Node]bool) {
+	if node.Anchor != "" {
+		to[node] = true
+	}
+	for _, child := range node.Content {
+		anchors(child, to)
+	}
+}
+
+func (f *flattener) unknownAnchor(node *yaml.Node) error {
+	return f.fault(node, fmt.Sprintf("no anchor of this document is called %q", node.Value))
 }
 
 // tags are those of YAML 1.1; others make objects of Java.
@@ -272,6 +325,9 @@ func (f *flattener) merge(key string, node *yaml.Node, seen map[string]*yaml.Nod
 	}
 	switch node.Kind {
 	case yaml.AliasNode:
+		if !f.anchored[node.Alias] {
+			return f.unknownAnchor(node)
+		}
 		return f.merge(key, node.Alias, seen)
 	case yaml.SequenceNode:
 		for _, one := range node.Content {
@@ -309,12 +365,18 @@ func (f *flattener) merge(key string, node *yaml.Node, seen map[string]*yaml.Nod
 // element returns a mapping's key as an element of a path: what is not a text is bracketed.
 func (f *flattener) element(name *yaml.Node) (string, error) {
 	for name.Kind == yaml.AliasNode {
+		if !f.anchored[name.Alias] {
+			return "", f.unknownAnchor(name)
+		}
 		name = name.Alias
 	}
 	if name.Kind != yaml.ScalarNode {
 		return "", f.fault(name, "a key must be a text")
 	}
-	value, k := yamlScalar(name)
+	value, k, err := yamlScalar(name)
+	if err != nil {
+		return "", f.fault(name, err.Error())
+	}
 	if k == text {
 		return value, nil
 	}

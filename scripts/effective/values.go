@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -121,10 +121,11 @@ func entries[T any](m map[string]T, err error) (any, error) {
 // constant binds one of a few names; a number that YAML knows as one counts them, as in Spring.
 func constant(c *config.Config, key string, names []string) (any, error) {
 	if raw, err := config.Bind[any](c, key, nil); err == nil {
-		if number, ok := raw.(json.Number); ok {
-			if i, err := number.Int64(); err == nil && i >= 0 && i < int64(len(names)) {
+		if i, ok := raw.(int64); ok {
+			if i >= 0 && i < int64(len(names)) {
 				return names[i], nil
 			}
+			return nil, &config.ValueError{Key: key, Value: strconv.FormatInt(i, 10), Problem: "it counts none of " + strings.Join(names, ", ")}
 		}
 	}
 	e, err := config.Bind(c, key, enumeration{names: names})
