@@ -458,7 +458,7 @@ func TestInstancesBackOnANewPortCostNoCall(t *testing.T) {
 		})
 	}
 	for i, id := range []string{"a", "b", "a"} {
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(1500 * time.Millisecond) // a look at the registry comes each second: only one instance is ever stale
 		gone := nodes[i]
 		serve(id) // the same id at another port, before and after the old one dies
 		time.Sleep(300 * time.Millisecond)
