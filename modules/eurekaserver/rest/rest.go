@@ -336,7 +336,7 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request) {
 	}
 	changes, err := wire.DecodeReplication(body)
 	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
+		refuse(w, wire.JSON, `{"error": "cannot parse request body"}`, "")
 		return
 	}
 	results := make([]wire.ReplicationResult, len(changes))
