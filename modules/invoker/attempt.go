@@ -37,7 +37,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 			err = c.take(response)
 		}
 	}
-	outcome := loadbalancer.Outcome{}
+	outcome := loadbalancer.Outcome{Took: time.Since(began)}
 	switch {
 	case err != nil:
 		if cause := context.Cause(ctx); cause != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPicksAllocateNothing(t *testing.T) {
-	for _, strategy := range []string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin} {
+	for _, strategy := range strategies {
 		lb := balancer(t, stock(of(1000)...), strategy)
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			p, err := lb.Pick(context.Background(), loadbalancer.Request{Service: "stock"})
@@ -24,7 +24,7 @@ func TestPicksAllocateNothing(t *testing.T) {
 
 func BenchmarkPick(b *testing.B) {
 	for _, n := range []int{10, 1000} {
-		for _, strategy := range []string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin} {
+		for _, strategy := range strategies {
 			b.Run(fmt.Sprint(strategy, "-", n), func(b *testing.B) {
 				lb := balancer(b, stock(of(n)...), strategy)
 				b.ReportAllocs()

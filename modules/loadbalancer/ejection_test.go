@@ -40,7 +40,7 @@ func TestFiveFailuresInARowEject(t *testing.T) {
 }
 
 func TestEveryStrategyAvoidsAnEjectedInstance(t *testing.T) {
-	for _, strategy := range []string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin} {
+	for _, strategy := range strategies {
 		synctest.Test(t, func(t *testing.T) {
 			b := balancer(t, stock(of(3)...), strategy)
 			first := pick(t, b, loadbalancer.Request{})

@@ -70,10 +70,12 @@ func TestALeavingInstanceIsTriedAgainByOneCallLaterAndLater(t *testing.T) {
 			time.Sleep(wait*time.Second - time.Millisecond)
 			require.Equal(t, only("i1"), users(t, b))
 			time.Sleep(time.Millisecond)
+			synctest.Wait()
 			tell(t, b, "i0", closes)
 			require.Equal(t, only("i1"), users(t, b))
 		}
 		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		tell(t, b, "i0", keeps)
 		require.Equal(t, only("i0", "i1"), users(t, b))
 	})

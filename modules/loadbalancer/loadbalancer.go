@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
@@ -135,7 +134,7 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	}
 	s := b.service(r.Service)
 	v := s.view.Load()
-	if v == nil || v.set != set || v.wake != 0 && time.Now().UnixNano() >= v.wake {
+	if v == nil || v.set != set {
 		v = s.refresh(set)
 	}
 	strategy := s.chosen

@@ -14,6 +14,9 @@ import (
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 )
 
+// strategies are those that come with the package.
+var strategies = []string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin, loadbalancer.LeastRequest}
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func ExampleBalancer_Pick() {
@@ -150,7 +153,7 @@ func TestNoInstanceIsHandedOutTwiceForACallNorOneThatIsNotUp(t *testing.T) {
 			}
 		}
 		cfg := loadbalancer.DefaultConfig()
-		cfg.Strategy = rapid.SampledFrom([]string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin}).Draw(t, "strategy")
+		cfg.Strategy = rapid.SampledFrom(strategies).Draw(t, "strategy")
 		b, err := loadbalancer.New(cfg, stock(all...))
 		require.NoError(t, err)
 		for range 3 {
@@ -190,7 +193,7 @@ func TestAnUnknownStrategyNamesThoseThatExist(t *testing.T) {
 		var unknown *loadbalancer.StrategyError
 		require.ErrorAs(t, err, &unknown)
 		require.Equal(t, []string{key}, unknown.Keys())
-		require.Contains(t, unknown.Action(), "mine, other, random, round-robin, stick")
+		require.Contains(t, unknown.Action(), "least-request, mine, other, random, round-robin, stick")
 	}
 	b := balancer(t, stock(of(1)...), loadbalancer.Random)
 	_, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock", Strategy: "nearest"})

@@ -25,6 +25,10 @@ type service struct {
 	mu    sync.Mutex
 	named map[string]Strategy // chosen per call
 	stats map[string]*Stats   // by id
+	alarm *time.Timer         // rings when the next of those that are avoided returns
+	faded time.Time           // when latencies were made to fade last
+
+	forgets atomic.Bool // latencies are to fade soon
 }
 
 func (b *Balancer) service(name string) *service {
@@ -80,9 +84,23 @@ func (s *service) refresh(set *discovery.Set) *View {
 func (s *service) rebuild() { s.rebuildFor(s.view.Load().set) }
 
 func (s *service) rebuildFor(set *discovery.Set) *View {
-	v := newView(set, s.stats, s.zone, time.Now())
+	now := time.Now()
+	v, wake := newView(set, s.stats, s.zone, now)
 	s.view.Store(v)
+	if s.alarm != nil {
+		s.alarm.Stop()
+	}
+	if s.alarm = nil; !wake.IsZero() {
+		s.alarm = time.AfterFunc(wake.Sub(now), s.ring) // so that a pick needs no clock
+	}
 	return v
+}
+
+// ring makes the view again, since someone returns.
+func (s *service) ring() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rebuild()
 }
 
 // settle finds the instance for a request whose first choice may be taken: the next one that is open to it, then those that

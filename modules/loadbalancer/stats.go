@@ -12,6 +12,7 @@ import (
 type Stats struct {
 	active   atomic.Int64
 	failures atomic.Int64 // in a row
+	latency  atomic.Int64 // of answers lately, in nanoseconds; 0: not known
 	kept     atomic.Bool  // it has kept a connection alive
 	marked   atomic.Bool  // whether mark says something
 	trial    atomic.Bool  // its time out is over: the next call is a trial, others wait for how it goes
@@ -43,6 +44,8 @@ type Outcome struct {
 	Unknown bool // the caller gave up, which says nothing about the instance
 	Status  int  // of the answer; 0 when there is none
 	Closes  bool // the answer said Connection: close
+
+	Took time.Duration // to the answer; 0 when that is not known
 }
 
 // reason is why an instance is avoided.
@@ -70,6 +73,7 @@ func (m *mark) out(now time.Time) bool { return now.Before(m.until) }
 // done takes in how a call went; trial says that it was the one call after a time out.
 func (s *service) done(stats *Stats, o Outcome, trial bool) {
 	stats.active.Add(-1)
+	stats.took(o)
 	switch {
 	case o.Unknown:
 		if trial {

@@ -31,6 +31,8 @@ const (
 	Stick      = "stick"       // always the same, until it leaves, is not UP or fails
 	Other      = "other"       // never the one used last, while there is another
 	RoundRobin = "round-robin" // one after the other, Spring's default
+
+	LeastRequest = "least-request" // of any two the one that would answer sooner, by requests under way and latency
 )
 
 func builtIn() []Factory {
@@ -39,6 +41,7 @@ func builtIn() []Factory {
 		{Stick, func(string) Strategy { return &stick{} }},
 		{Other, func(string) Strategy { return &other{} }},
 		{RoundRobin, func(string) Strategy { return newRoundRobin() }},
+		{LeastRequest, func(string) Strategy { return leastRequest{} }},
 	}
 }
 

@@ -16,7 +16,6 @@ type View struct {
 	candidates []candidate
 	avoided    []candidate // UP, used when nothing else is left: those of other zones, then those that the registry may have lost, leaving ones, ejected ones
 	spill      int         // how many of the avoided are so for their zone alone
-	wake       int64       // when the next of the avoided returns, in Unix nanoseconds; 0: nobody is to
 	index      func() map[string]int
 }
 
@@ -41,9 +40,10 @@ func (v *View) Index(id string) (int, bool) {
 	return i, ok
 }
 
-// newView sorts the instances of a set into those to choose among and those to avoid. The caller holds the service's lock.
-func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time.Time) *View {
-	v := &View{set: set, candidates: make([]candidate, 0, len(set.All))}
+// newView sorts the instances of a set into those to choose among and those to avoid, and says when the next of these returns; never
+// is the zero time. The caller holds the service's lock.
+func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time.Time) (v *View, wake time.Time) {
+	v = &View{set: set, candidates: make([]candidate, 0, len(set.All))}
 	var far, doubtful, leaves, ejected []candidate
 	up := 0
 	for _, instance := range set.All {
@@ -68,8 +68,8 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time
 			s.trial.Store(true)
 		default:
 			s.trial.Store(false)
-			if until := s.mark.until.UnixNano(); v.wake == 0 || until < v.wake {
-				v.wake = until
+			if until := s.mark.until; wake.IsZero() || until.Before(wake) {
+				wake = until
 			}
 			if s.mark.why == leaving {
 				leaves = append(leaves, c)
@@ -105,7 +105,7 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time
 		}
 		return index
 	})
-	return v
+	return v, wake
 }
 
 // avoided reports whether an instance is among those that a view avoids for what they did.
