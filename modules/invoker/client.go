@@ -45,7 +45,7 @@ type Option func(*settings)
 // Strategy chooses instances in another way than configured; unknown names are an error of the call.
 func Strategy(name string) Option { return func(s *settings) { s.strategy = name } }
 
-// Key is what a strategy of the user's own may choose by; the built-in strategies do not look at it.
+// Key is what the strategy consistent-hash chooses by, and strategies of the user's own may.
 func Key(key string) Option { return func(s *settings) { s.key = key } }
 
 // Timeout bounds a whole call, all attempts and the body included.

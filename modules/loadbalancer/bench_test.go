@@ -14,7 +14,7 @@ func TestPicksAllocateNothing(t *testing.T) {
 	for _, strategy := range strategies {
 		lb := balancer(t, stock(of(1000)...), strategy)
 		require.Zero(t, testing.AllocsPerRun(100, func() {
-			p, err := lb.Pick(context.Background(), loadbalancer.Request{Service: "stock"})
+			p, err := lb.Pick(context.Background(), loadbalancer.Request{Service: "stock", Key: "customer-4711"})
 			if err == nil {
 				p.Done(loadbalancer.Outcome{Status: 200})
 			}
@@ -29,7 +29,7 @@ func BenchmarkPick(b *testing.B) {
 				lb := balancer(b, stock(of(n)...), strategy)
 				b.ReportAllocs()
 				for b.Loop() {
-					p, err := lb.Pick(context.Background(), loadbalancer.Request{Service: "stock"})
+					p, err := lb.Pick(context.Background(), loadbalancer.Request{Service: "stock", Key: "customer-4711"})
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -76,7 +76,7 @@ func (b *Balancer) Services() []string { return b.resolver.Services() }
 type Request struct {
 	Service  string
 	Strategy string   // "" is the configured one
-	Key      string   // for strategies of the user's own that choose by one; the built-in ones do not look at it
+	Key      string   // what consistent-hash chooses by, and strategies of the user's own may
 	Tried    []string // ids of the instances that this call has tried: none of them is chosen again
 	Secure   bool     // only instances with a secure port
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // strategies are those that come with the package.
-var strategies = []string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin, loadbalancer.LeastRequest}
+var strategies = []string{loadbalancer.Random, loadbalancer.Stick, loadbalancer.Other, loadbalancer.RoundRobin, loadbalancer.LeastRequest, loadbalancer.Weighted, loadbalancer.ConsistentHash}
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -193,7 +193,7 @@ func TestAnUnknownStrategyNamesThoseThatExist(t *testing.T) {
 		var unknown *loadbalancer.StrategyError
 		require.ErrorAs(t, err, &unknown)
 		require.Equal(t, []string{key}, unknown.Keys())
-		require.Contains(t, unknown.Action(), "least-request, mine, other, random, round-robin, stick")
+		require.Contains(t, unknown.Action(), "consistent-hash, least-request, mine, other, random, round-robin, stick, weighted")
 	}
 	b := balancer(t, stock(of(1)...), loadbalancer.Random)
 	_, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock", Strategy: "nearest"})

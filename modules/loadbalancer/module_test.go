@@ -21,7 +21,7 @@ func TestModuleLetsApplicationYmlChooseAStrategyOfTheUsersOwn(t *testing.T) {
 			return loadbalancer.Factory{Name: "mine", New: func(string) loadbalancer.Strategy { return fixed{} }}
 		})))
 	require.NoError(t, app.Err())
-	require.Equal(t, []string{"least-request", "mine", "other", "random", "round-robin", "stick"}, b.Strategies())
+	require.ElementsMatch(t, append(strategies, "mine"), b.Strategies())
 	for range 20 {
 		require.Equal(t, "i0", pick(t, b, loadbalancer.Request{}))
 	}

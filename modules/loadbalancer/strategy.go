@@ -32,7 +32,9 @@ const (
 	Other      = "other"       // never the one used last, while there is another
 	RoundRobin = "round-robin" // one after the other, Spring's default
 
-	LeastRequest = "least-request" // of any two the one that would answer sooner, by requests under way and latency
+	LeastRequest   = "least-request"   // of any two the one that would answer sooner, by requests under way and latency
+	Weighted       = "weighted"        // any, each as likely as its metadata "weight" says
+	ConsistentHash = "consistent-hash" // the same for the same key
 )
 
 func builtIn() []Factory {
@@ -42,6 +44,8 @@ func builtIn() []Factory {
 		{Other, func(string) Strategy { return &other{} }},
 		{RoundRobin, func(string) Strategy { return newRoundRobin() }},
 		{LeastRequest, func(string) Strategy { return leastRequest{} }},
+		{Weighted, func(string) Strategy { return weighted{} }},
+		{ConsistentHash, func(string) Strategy { return consistentHash{} }},
 	}
 }
 

@@ -17,6 +17,8 @@ type View struct {
 	avoided    []candidate // UP, used when nothing else is left: those of other zones, then those that the registry may have lost, leaving ones, ejected ones
 	spill      int         // how many of the avoided are so for their zone alone
 	index      func() map[string]int
+	slots      func() []slot // for weighted
+	ring       func() *ring  // for consistent-hash
 }
 
 // candidate is an instance with its statistics.
@@ -105,6 +107,8 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time
 		}
 		return index
 	})
+	v.slots = sync.OnceValue(func() []slot { return slotsOf(v) })
+	v.ring = sync.OnceValue(func() *ring { return newRing(v) })
 	return v, wake
 }
 
