@@ -1,6 +1,7 @@
 package loadbalancer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,6 +40,16 @@ type Retry struct {
 	SameInstance  *int  `config:"max-retries-on-same-service-instance"` // further attempts at an instance; default 0
 	NextInstance  *int  `config:"max-retries-on-next-service-instance"` // further instances; default all
 	StatusCodes   []int `config:"retryable-status-codes"`               // answers that count as failures; default 502, 503, 504
+	AvoidPrevious *bool `config:"avoid-previous-instance"`              // false: the next attempt may go to an instance that was tried, and there is one unless more are allowed; default true
+
+	Budget RetryBudget `config:"budget"`
+}
+
+// RetryBudget bounds how much load retries may add to a service that is in trouble. Attempts after a failed dial are free: they
+// reached nobody.
+type RetryBudget struct {
+	Ratio     *float64 `config:"ratio"`                  // ours: retries for each call; default 0.2
+	PerSecond *int     `config:"min-retries-per-second"` // ours: further retries a second; default 10
 }
 
 // DefaultConfig returns the settings in force when application.yml is silent.
@@ -48,25 +59,39 @@ func DefaultConfig() Config {
 
 // Validate reports everything that cannot work, but for unknown strategies, which [New] reports.
 func (c Config) Validate() error {
-	var faults []error
-	check := func(prefix string, r Retry) {
-		for key, n := range map[string]*int{"max-retries-on-same-service-instance": r.SameInstance, "max-retries-on-next-service-instance": r.NextInstance} {
-			if n != nil && *n < 0 {
-				faults = append(faults, config.FieldError{Key: prefix + "retry." + key, Problem: "must not be negative"})
-			}
-		}
-		for _, code := range r.StatusCodes {
-			if code < 100 || code > 599 {
-				faults = append(faults, config.FieldError{Key: prefix + "retry.retryable-status-codes", Problem: fmt.Sprintf("%d is not an HTTP status", code)})
-			}
-		}
-	}
-	check("", c.Retry)
+	faults := Service{Retry: c.Retry}.faults("")
 	for name, s := range c.Clients {
-		check("clients."+name+".", s.Retry)
+		faults = append(faults, s.faults("clients."+name+".")...)
 	}
 	return errors.Join(faults...)
 }
+
+func (s Service) faults(prefix string) (faults []error) {
+	add := func(key, problem string) {
+		faults = append(faults, config.FieldError{Key: prefix + key, Problem: problem})
+	}
+	r := &s.Retry
+	for key, n := range map[string]*int{
+		"retry.max-retries-on-same-service-instance": r.SameInstance, "retry.max-retries-on-next-service-instance": r.NextInstance,
+		"retry.budget.min-retries-per-second": r.Budget.PerSecond,
+	} {
+		if n != nil && *n < 0 {
+			add(key, "must not be negative")
+		}
+	}
+	if f := r.Budget.Ratio; f != nil && !(*f >= 0 && *f <= mostRatio) {
+		add("retry.budget.ratio", fmt.Sprintf("must be from 0 to %d", mostRatio))
+	}
+	for _, code := range r.StatusCodes {
+		if code < 100 || code > 599 {
+			add("retry.retryable-status-codes", fmt.Sprintf("%d is not an HTTP status", code))
+		}
+	}
+	return faults
+}
+
+// mostRatio bounds the ratio of a budget: nobody means more.
+const mostRatio = 1000
 
 // of returns the settings of a service: its own where set.
 func (c Config) of(service string) Service {
@@ -84,20 +109,15 @@ func (c Config) of(service string) Service {
 }
 
 func (r Retry) with(own Retry) Retry {
-	if own.Enabled != nil {
-		r.Enabled = own.Enabled
-	}
-	if own.AllOperations != nil {
-		r.AllOperations = own.AllOperations
-	}
-	if own.SameInstance != nil {
-		r.SameInstance = own.SameInstance
-	}
-	if own.NextInstance != nil {
-		r.NextInstance = own.NextInstance
-	}
+	r.Enabled = cmp.Or(own.Enabled, r.Enabled)
+	r.AllOperations = cmp.Or(own.AllOperations, r.AllOperations)
+	r.SameInstance = cmp.Or(own.SameInstance, r.SameInstance)
+	r.NextInstance = cmp.Or(own.NextInstance, r.NextInstance)
+	r.AvoidPrevious = cmp.Or(own.AvoidPrevious, r.AvoidPrevious)
 	if own.StatusCodes != nil {
 		r.StatusCodes = own.StatusCodes
 	}
+	r.Budget.Ratio = cmp.Or(own.Budget.Ratio, r.Budget.Ratio)
+	r.Budget.PerSecond = cmp.Or(own.Budget.PerSecond, r.Budget.PerSecond)
 	return r
 }

@@ -9,12 +9,24 @@
 // Only instances that are UP are chosen, and none twice for one call. Two kinds are avoided while there is another: an instance
 // that is leaving, since it closes connections that it used to keep, and one that is ejected, since five calls in a row failed.
 // One call tries each of them again after a while; an answer brings it back. At most half of a service is ejected for its
-// answers, and the last instance never is.
+// answers, and the last instance never is. When all fail all are used, and the first answer ends that.
+//
+// Retries have a budget, for they multiply the load of a service that fails: a fifth of its calls and ten a second, saved for ten
+// seconds. Attempts after a failed dial are free, since they reached nobody.
 //
 // Settings live under "spring.cloud.loadbalancer" in application.yml:
 //
 //	strategy: round-robin               # or random (default), stick, other, or one of your own
 //	configurations: zone-preference     # instances of one's own zone (eureka.instance.metadata-map.zone) while there are any
 //	ejection.enabled: true              # ours; default true
+//	retry.budget.ratio: 0.2             # ours; retries for each call
+//	retry.budget.min-retries-per-second: 10
 //	clients.inventory.strategy: stick   # for one service
+//
+// With [WithMeterProvider] it counts, with the service as "archimedes.service":
+//
+//	loadbalancer.ejections            instances ejected, by "reason": answers or dials
+//	loadbalancer.ejections.overruled  times that all instances of a service failed, so that all were used
+//	loadbalancer.retries              attempts after the first one of a call
+//	loadbalancer.retries.refused      attempts that the budget did not allow
 package loadbalancer

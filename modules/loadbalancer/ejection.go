@@ -19,18 +19,60 @@ func withinCap(n, up int) bool { return 2*n <= up }
 // failed takes in a failure that may eject.
 func (s *service) failed(stats *Stats, o Outcome, trial bool) {
 	s.mu.Lock()
-	m := &stats.mark
+	m, usesAll := &stats.mark, false
 	was := m.why
 	switch {
 	case was != nothing && trial:
 		s.longer(m)
-	case was == nothing && s.ejects && stats.failures.Load() >= ejectAfter:
+	case was != nothing || !s.ejects || stats.failures.Load() < ejectAfter || s.all.Load():
+	case s.allFail():
+		usesAll = true
+		s.useAll(true)
+	default:
 		s.eject(stats, o)
 	}
 	now := *m
 	s.mu.Unlock()
 	if was == nothing && now.why != nothing {
+		s.counts.ejected(s, now.why)
 		s.log.Warn("instance ejected", "service", s.name, "instance", stats.id, "failures", stats.failures.Load(), "for", now.period)
+	}
+	if usesAll {
+		s.counts.usesAll(s)
+		s.log.Warn("all instances fail; all are used until one answers", "service", s.name)
+	}
+}
+
+// allFail reports whether every instance that is UP was ejected or would be. The caller holds the lock.
+func (s *service) allFail() bool {
+	v := s.view.Load()
+	for _, list := range [2][]candidate{v.candidates, v.avoided} {
+		for _, c := range list {
+			if !c.stats.mark.ejected() && c.stats.failures.Load() < ejectAfter {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// useAll ends or begins the time in which ejections do not count: when all instances fail, whom to avoid is no longer the
+// question, and the first that recovers shall be found by any call. The caller holds the lock.
+func (s *service) useAll(all bool) {
+	s.all.Store(all)
+	s.rebuild()
+}
+
+// recovers takes in that an instance answered although all failed.
+func (s *service) recovers() {
+	s.mu.Lock()
+	was := s.all.Load()
+	if was {
+		s.useAll(false)
+	}
+	s.mu.Unlock()
+	if was {
+		s.log.Info("service answers again", "service", s.name)
 	}
 }
 

@@ -112,7 +112,7 @@ func TestTimesOutBeginAnewForAnInstanceThatWasWellForAsLong(t *testing.T) {
 func TestAtMostHalfAreEjectedForTheirAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := balancer(t, stock(of(5)...), loadbalancer.RoundRobin)
-		for _, id := range []string{"i0", "i1", "i2", "i3", "i4"} {
+		for _, id := range []string{"i0", "i1", "i2", "i3"} {
 			fail(t, b, id, 5, broken)
 		}
 		require.Equal(t, only("i2", "i3", "i4"), users(t, b))
@@ -122,13 +122,40 @@ func TestAtMostHalfAreEjectedForTheirAnswers(t *testing.T) {
 func TestInstancesThatRefuseAreEjectedButForTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := balancer(t, stock(of(4)...), loadbalancer.RoundRobin)
-		for _, id := range []string{"i0", "i1", "i2", "i3"} {
+		for _, id := range []string{"i0", "i1", "i2"} {
 			fail(t, b, id, 5, refused)
 		}
 		require.Equal(t, only("i3"), users(t, b))
-		fail(t, b, "i3", 20, refused)
-		require.Equal(t, only("i3"), users(t, b))
 	})
+}
+
+func TestWhenAllInstancesFailAllAreUsedUntilOneAnswers(t *testing.T) {
+	for name, o := range map[string]loadbalancer.Outcome{"refusing": refused, "failing": broken} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := balancer(t, stock(of(4)...), loadbalancer.RoundRobin)
+				ids := []string{"i0", "i1", "i2", "i3"}
+				for _, id := range ids {
+					fail(t, b, id, 5, o)
+				}
+				require.Equal(t, only(ids...), users(t, b))
+				for _, id := range ids {
+					fail(t, b, id, 20, o)
+				}
+				require.Equal(t, only(ids...), users(t, b))
+				tell(t, b, "i0", keeps)
+				back := users(t, b)
+				require.Contains(t, back, "i0")
+				require.NotContains(t, back, "i1", "its time out is not over")
+			})
+		})
+	}
+}
+
+func TestTheOnlyInstanceIsNeverEjected(t *testing.T) {
+	b := balancer(t, stock(of(1)...), loadbalancer.RoundRobin)
+	fail(t, b, "i0", 50, refused)
+	require.Equal(t, only("i0"), users(t, b))
 }
 
 func TestAListThatShrinksKeepsTheCap(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel/metric/noop"
+
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
@@ -16,6 +18,7 @@ type Balancer struct {
 	resolver  discovery.Resolver
 	factories map[string]Factory
 	services  sync.Map // name → *service
+	counts    counts
 	log       *slog.Logger
 }
 
@@ -38,7 +41,7 @@ func WithLogger(log *slog.Logger) Option {
 
 // New returns a balancer over what resolver knows. A strategy that does not exist is an error that names those that do.
 func New(cfg Config, resolver discovery.Resolver, opts ...Option) (*Balancer, error) {
-	b := &Balancer{cfg: cfg, resolver: resolver, factories: map[string]Factory{}, log: slog.New(slog.DiscardHandler)}
+	b := &Balancer{cfg: cfg, resolver: resolver, factories: map[string]Factory{}, counts: newCounts(noop.NewMeterProvider()), log: slog.New(slog.DiscardHandler)}
 	WithFactories(builtIn()...)(b)
 	for _, opt := range opts {
 		opt(b)

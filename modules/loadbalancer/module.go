@@ -3,6 +3,7 @@ package loadbalancer
 import (
 	"log/slog"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/fx"
 
 	"github.com/archimedes-go/archimedes/config"
@@ -40,10 +41,15 @@ type params struct {
 
 	Config    Config
 	Resolver  discovery.Resolver
-	Factories []Factory `group:"loadbalancer.strategies"`
+	Factories []Factory            `group:"loadbalancer.strategies"`
+	Meters    metric.MeterProvider `optional:"true"`
 	Log       *slog.Logger
 }
 
 func newBalancer(p params) (*Balancer, error) {
-	return New(p.Config, p.Resolver, WithFactories(p.Factories...), WithLogger(p.Log))
+	options := []Option{WithFactories(p.Factories...), WithLogger(p.Log)}
+	if p.Meters != nil {
+		options = append(options, WithMeterProvider(p.Meters))
+	}
+	return New(p.Config, p.Resolver, options...)
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
@@ -20,7 +22,11 @@ type service struct {
 	ejects   bool
 	zone     zone
 	log      *slog.Logger
+	counts   counts
+	label    metric.MeasurementOption // of what is counted
+	budget   *budget
 	view     atomic.Pointer[View]
+	all      atomic.Bool // all instances fail, so that ejections do not count
 
 	mu    sync.Mutex
 	named map[string]Strategy // chosen per call
@@ -39,6 +45,7 @@ func (b *Balancer) service(name string) *service {
 	settings := b.cfg.of(name)
 	s := &service{
 		name: name, settings: settings, chosen: b.factories[settings.Strategy].New(name), ejects: b.cfg.Ejection.Enabled, zone: b.cfg.zone(), log: b.log,
+		counts: b.counts, label: labelOf(name), budget: newBudget(settings.Retry.Budget),
 		named: map[string]Strategy{}, stats: map[string]*Stats{},
 	}
 	kept, _ := b.services.LoadOrStore(name, s)
@@ -85,7 +92,7 @@ func (s *service) rebuild() { s.rebuildFor(s.view.Load().set) }
 
 func (s *service) rebuildFor(set *discovery.Set) *View {
 	now := time.Now()
-	v, wake := newView(set, s.stats, s.zone, now)
+	v, wake := newView(set, s.stats, s.zone, s.all.Load(), now)
 	s.view.Store(v)
 	if s.alarm != nil {
 		s.alarm.Stop()

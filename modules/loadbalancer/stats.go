@@ -67,6 +67,9 @@ type mark struct {
 	lifted time.Time     // when the last mark was lifted
 }
 
+// ejected reports whether the instance is avoided because it failed.
+func (m *mark) ejected() bool { return m.why == ejectedForAnswers || m.why == ejectedForDials }
+
 // out reports whether nobody may call the instance now.
 func (m *mark) out(now time.Time) bool { return now.Before(m.until) }
 
@@ -86,6 +89,9 @@ func (s *service) done(stats *Stats, o Outcome, trial bool) {
 	default:
 		if stats.failures.Load() != 0 {
 			stats.failures.Store(0)
+		}
+		if s.all.Load() {
+			s.recovers()
 		}
 		s.answered(stats, o, trial)
 	}

@@ -43,8 +43,8 @@ func (v *View) Index(id string) (int, bool) {
 }
 
 // newView sorts the instances of a set into those to choose among and those to avoid, and says when the next of these returns; never
-// is the zero time. The caller holds the service's lock.
-func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time.Time) (v *View, wake time.Time) {
+// is the zero time. With all no ejection counts. The caller holds the service's lock.
+func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, all bool, now time.Time) (v *View, wake time.Time) {
 	v = &View{set: set, candidates: make([]candidate, 0, len(set.All))}
 	var far, doubtful, leaves, ejected []candidate
 	up := 0
@@ -64,7 +64,7 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, now time
 			answers++
 		}
 		switch {
-		case s.mark.why == nothing, s.mark.why == ejectedForAnswers && !withinCap(answers, up): // a list that shrank
+		case s.mark.why == nothing, all && s.mark.ejected(), s.mark.why == ejectedForAnswers && !withinCap(answers, up): // a list that shrank
 			s.trial.Store(false)
 		case !s.mark.out(now):
 			s.trial.Store(true)
