@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
@@ -23,20 +24,18 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	}
 	began := time.Now()
 	response, err := c.transport(c.own.tls).RoundTrip(request)
-	if bound != nil && !bound.timer.Stop() && err == nil {
+	if bound != nil && !bound.came() && err == nil {
 		_ = response.Body.Close() // the clock was faster: nothing could be read any more
 		err = errAttempt
 	}
 	taken := false
 	if err == nil && c.whole {
-		if bound != nil && c.own.perNode > 0 {
-			bound.timer.Reset(c.own.perNode - time.Since(began))
-		}
 		// An answer that counts as none is not worth waiting for its end.
 		if taken = !c.failure(response.StatusCode, pick.Settings()); taken {
-			err = c.take(response)
+			err = c.take(response, c.watch(response, bound, began))
 		}
 	}
+	c.paid = bound != nil && bound.paid.Load()
 	outcome := loadbalancer.Outcome{Took: time.Since(began)}
 	switch {
 	case err != nil:
@@ -59,7 +58,6 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	switch {
 	case bound == nil:
 	case err != nil, taken:
-		bound.timer.Stop()
 		bound.cancel(nil)
 	default:
 		bound.hold(response)
@@ -90,21 +88,21 @@ func (c *call) givenUp(failure error, had time.Duration) bool {
 
 // prepare makes the request of an attempt: the instance's address, headers of its own, and a bound when another instance could
 // use the rest of the caller's time; bound then is not nil. had is how long it may take at the most, 0 for any time.
-func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *headerBound, had time.Duration) {
+func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *attemptBound, had time.Duration) {
 	instance := pick.Instance()
 	u := *c.request.URL
 	u.Scheme, u.Host = c.own.place(instance, c.request.URL.Scheme == "https")
 	to := newTarget(instance)
 	c.to = to
 	ctx := to.in(c.request.Context())
-	limit := c.own.perNode
+	limit, share := c.own.perNode, false
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		had = left
 		if pick.Left() > 0 && c.goesOn(pick) {
 			to.dial = left / 3
 			if half := left / 2; c.repeatable(pick) && (limit == 0 || half < limit) {
-				limit = half
+				limit, share = half, true
 			}
 		}
 	}
@@ -112,7 +110,7 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *he
 		if had == 0 || limit < had {
 			had = limit
 		}
-		ctx, bound = withHeaderTimeout(ctx, limit)
+		ctx, bound = c.bound(ctx, pick, limit, share)
 	}
 	request = c.request.WithContext(ctx)
 	request.URL, request.Host = &u, ""
@@ -135,31 +133,129 @@ func (*attemptTimeout) Error() string   { return "no answer within the time of t
 func (*attemptTimeout) Timeout() bool   { return true }
 func (*attemptTimeout) Temporary() bool { return true }
 
-// headerBound ends an attempt whose headers are late. When they have come it is the body: the context lives as long as that.
-type headerBound struct {
+// attemptBound ends an attempt whose headers are late. When they have come it is the body: the context lives as long as that.
+type attemptBound struct {
 	io.ReadCloser
 	timer  *time.Timer
 	cancel context.CancelCauseFunc
+	ended  atomic.Bool // the wait for the headers: they came, or were late
+	limit  time.Duration
+	rest   time.Duration // until the attempt ends although its time may not go to another one; 0: until the caller's
+	share  func() bool   // asks whether another attempt may have the rest of the caller's time; nil: no need to ask
+	paid   atomic.Bool   // it may
 }
 
-func withHeaderTimeout(ctx context.Context, d time.Duration) (context.Context, *headerBound) {
-	b := &headerBound{}
+// bound bounds the wait for the headers. When the limit is there for the sake of another attempt, share, that attempt is asked for
+// when the time comes: without it, this one may as well go on.
+func (c *call) bound(ctx context.Context, pick loadbalancer.Pick, limit time.Duration, share bool) (context.Context, *attemptBound) {
+	b := &attemptBound{limit: limit}
+	if share {
+		b.share = func() bool { return pick.MayRetry(c.own.everyNode) }
+		if c.own.perNode > 0 {
+			b.rest = c.own.perNode - limit
+		}
+	}
 	ctx, b.cancel = context.WithCancelCause(ctx)
-	b.timer = time.AfterFunc(d, b.late)
+	b.timer = time.AfterFunc(limit, b.late)
 	return ctx, b
 }
 
-func (b *headerBound) late() { b.cancel(errAttempt) }
+func (b *attemptBound) late() {
+	if b.ended.Load() {
+		return
+	}
+	if !b.gives() {
+		if b.rest > 0 {
+			b.timer.Reset(b.rest)
+			b.rest, b.share = 0, nil
+		}
+		return
+	}
+	if b.ended.CompareAndSwap(false, true) {
+		b.cancel(errAttempt)
+	}
+}
+
+// gives reports whether the rest of the time goes to another attempt.
+func (b *attemptBound) gives() bool {
+	if b.share == nil {
+		return true
+	}
+	if b.share() {
+		b.paid.Store(true)
+		return true
+	}
+	return false
+}
+
+// came says that the headers came, and reports whether they came in time.
+func (b *attemptBound) came() bool {
+	b.timer.Stop()
+	return b.ended.CompareAndSwap(false, true)
+}
 
 // hold lets the body live.
-func (b *headerBound) hold(response *http.Response) {
+func (b *attemptBound) hold(response *http.Response) {
 	b.ReadCloser, response.Body = response.Body, b
 }
 
 // Close closes the body and with it the context.
-func (b *headerBound) Close() error {
+func (b *attemptBound) Close() error {
 	err := b.ReadCloser.Close()
-	b.timer.Stop()
 	b.cancel(nil)
 	return err
+}
+
+// stallWatch ends a body that stalls, or is not whole in time, while it is read as part of the attempt.
+type stallWatch struct {
+	io.ReadCloser
+	stall *time.Timer
+	limit time.Duration // between two bytes
+	whole *time.Timer   // nil: no limit
+	late  atomic.Bool
+}
+
+// watch watches the body of an attempt that began then: between its bytes may pass as much time as until its headers.
+func (c *call) watch(response *http.Response, bound *attemptBound, began time.Time) *stallWatch {
+	w := &stallWatch{ReadCloser: response.Body, limit: c.readTimeout}
+	end := func() {
+		w.late.Store(true)
+		if bound != nil {
+			bound.cancel(errAttempt)
+		}
+		_ = w.ReadCloser.Close()
+	}
+	shares := bound != nil && bound.share != nil && bound.limit < w.limit
+	if shares {
+		w.limit = bound.limit
+	}
+	w.stall = time.AfterFunc(w.limit, func() {
+		if !shares || bound.gives() {
+			end()
+		}
+	})
+	if c.own.perNode > 0 {
+		w.whole = time.AfterFunc(c.own.perNode-time.Since(began), end)
+	}
+	return w
+}
+
+func (w *stallWatch) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF) && w.late.Load():
+		err = errAttempt
+	case n > 0:
+		w.stall.Reset(w.limit)
+	}
+	return n, err
+}
+
+// Close closes the body.
+func (w *stallWatch) Close() error {
+	w.stall.Stop()
+	if w.whole != nil {
+		w.whole.Stop()
+	}
+	return w.ReadCloser.Close()
 }

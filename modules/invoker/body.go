@@ -96,6 +96,14 @@ func (c *call) rewind() (ok bool) {
 	return true
 }
 
+// unwind gives up what rewind made ready.
+func (c *call) unwind() {
+	if c.copied != nil {
+		_ = c.copied.Close()
+		c.copied = nil
+	}
+}
+
 // untouched is the GetBody of a stream: net/http asks for it when a connection that it reused turns out to be closed.
 func (c *call) untouched() (io.ReadCloser, error) {
 	next, ok := c.body.move()
@@ -119,8 +127,9 @@ func (*wholeBody) Close() error { return nil }
 const errorBody = 1 << 20
 
 // take reads the body of an answer that will be converted, while another instance can still be asked for a whole one.
-func (c *call) take(response *http.Response) error {
-	defer response.Body.Close()
+func (c *call) take(response *http.Response, body io.ReadCloser) error {
+	defer body.Close()
+	response.Body = body
 	taken := &wholeBody{}
 	if response.StatusCode >= http.StatusBadRequest {
 		// What came before a broken end still helps.

@@ -28,8 +28,11 @@ type call struct {
 	to       *target
 	tried    []string
 	attempts []Attempt
-	same     int // further attempts at the instance tried last
-	stale    int // of them because of connections that it had closed
+	hops     int  // instances after the first
+	same     int  // further attempts at the instance tried last
+	stale    int  // of them because of connections that it had closed
+	paid     bool // the budget has allowed the next attempt
+	refused  bool // the budget allows no further attempt
 }
 
 func (c *call) run() (*http.Response, error) {
@@ -47,6 +50,7 @@ func (c *call) run() (*http.Response, error) {
 		closeBody(c.request)
 		return nil, c.failed(c.explained(err))
 	}
+	pick.Begins()
 	for {
 		response, failure := c.attempt(pick)
 		if failure == nil {
@@ -65,6 +69,9 @@ func (c *call) run() (*http.Response, error) {
 				return response, nil
 			}
 			c.body.release()
+			if c.refused {
+				failure = &refusedError{failure}
+			}
 			return nil, c.failed(failure)
 		}
 		discard(response)
@@ -74,19 +81,28 @@ func (c *call) run() (*http.Response, error) {
 
 // next returns where the next attempt goes, and makes its body ready; false when this was the last one.
 func (c *call) next(pick loadbalancer.Pick, failure error, want *loadbalancer.Request) (loadbalancer.Pick, bool) {
+	stale := c.stale
 	same, other := c.another(pick, failure)
 	if !same && !other || !c.rewind() {
+		return pick, false
+	}
+	if c.stale == stale && !c.paid && !pick.MayRetry(c.own.everyNode || nothingSent(failure)) {
+		c.refused = true
+		c.unwind()
 		return pick, false
 	}
 	if same {
 		return pick.Again(), true
 	}
+	c.hops++
 	c.same, c.stale = 0, 0
-	c.tried = append(c.tried, pick.Instance().ID)
-	want.Tried = c.tried
+	if c.avoids(pick) {
+		c.tried = append(c.tried, pick.Instance().ID)
+		want.Tried = c.tried
+	}
 	after, err := c.balancer.Pick(c.request.Context(), *want)
-	if err != nil && c.copied != nil {
-		_ = c.copied.Close()
+	if err != nil {
+		c.unwind()
 	}
 	return after, err == nil
 }

@@ -31,6 +31,7 @@ type settings struct {
 	limit      int64         // of a body that is converted
 	perNode    time.Duration // of an attempt, to its headers, or to the end of a body that is converted; 0: the transport's
 	strict     bool          // every 4xx and 5xx leads to the next instance
+	everyNode  bool          // each instance that is UP is tried once, whatever the settings and the budget say
 	plainFirst bool          // an instance with two ports is called on the plain one
 	secure     bool          // an instance with two ports is called on the secure one, whatever else is said
 	byIP       bool          // by address instead of host name
@@ -91,6 +92,8 @@ type core struct {
 	tls      *tls.Config
 	own      transports // for calls with TLS settings of their own
 	log      *slog.Logger
+
+	readTimeout time.Duration // of an attempt, to its headers, and then between two bytes of a body that is converted
 }
 
 // Client calls services by name. It is safe for concurrent use.
@@ -138,7 +141,7 @@ func NewPlain(cfg Config, options ...ClientOption) *Plain {
 }
 
 func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, options []ClientOption) *core {
-	c := &core{off: "spring.cloud.loadbalancer.enabled is false", log: slog.New(slog.DiscardHandler)}
+	c := &core{readTimeout: cfg.ReadTimeout, off: "spring.cloud.loadbalancer.enabled is false", log: slog.New(slog.DiscardHandler)}
 	for _, o := range options {
 		o(c)
 	}

@@ -9,7 +9,9 @@
 // use to call by name. [Plain] has the same surface for absolute URLs.
 //
 // When nothing could be sent to an instance, the next one is tried, whatever the method. When an answer is lost, or is 502, 503
-// or 504, the next one is tried for idempotent methods whose body can be sent again. Every attempt is a span below the one of the
+// or 504, the next one is tried for idempotent methods whose body can be sent again, as long as the service's budget of retries
+// lasts. With a deadline and another instance left, a dial gets a third of what remains, and an idempotent attempt half of it,
+// as does a body that is converted and stalls. Every attempt is a span below the one of the
 // context, and an error names every attempt.
 //
 // Settings live under "spring.http.clients" in application.yml (Spring Boot 3: "spring.http.client"):

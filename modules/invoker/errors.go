@@ -128,6 +128,14 @@ func (e *badAnswer) Error() string {
 	return fmt.Sprintf("status %d %s", e.status, http.StatusText(e.status))
 }
 
+// refusedError is a failure after which the call would have gone on, had the budget of retries allowed it.
+type refusedError struct{ error }
+
+func (e *refusedError) Error() string {
+	return e.error.Error() + " (not tried elsewhere: the service's budget of retries is used up)"
+}
+func (e *refusedError) Unwrap() error { return e.error }
+
 // ConversionError is an answer that is not what was asked for.
 type ConversionError struct {
 	Method, URL string

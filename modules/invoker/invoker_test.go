@@ -302,30 +302,38 @@ func TestAnAttemptGetsHalfOfTheDeadlineWhileAnotherInstanceIsLeft(t *testing.T) 
 	})
 }
 
-func TestABodyOutlivesTheAttemptsShare(t *testing.T) {
+func TestABodyThatComesBitByBitOutlivesTheAttemptsShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := calling(t, loadbalancer.DefaultConfig(), []discovery.Instance{{ID: "a", Address: "a:1"}, {ID: "b", Address: "b:1"}}, invoker.WithTransport(stub(func(r *http.Request) (*http.Response, error) {
+		c := calling(t, loadbalancer.DefaultConfig(), ab(), invoker.WithTransport(stub(func(r *http.Request) (*http.Response, error) {
 			response := ok(r)
-			response.Body, response.ContentLength = io.NopCloser(slow{r.Context()}), -1
+			response.Body, response.ContentLength = io.NopCloser(&trickle{ctx: r.Context(), every: 4 * time.Second, text: "so"}), -1
 			return response, nil
 		})))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		body, err := invoker.GetForObject[string](ctx, c, "http://stock/")
 		require.NoError(t, err)
-		require.Equal(t, "late", body)
+		require.Equal(t, "so", body)
 	})
 }
 
-// slow is a body that takes 8 s.
-type slow struct{ ctx context.Context }
+// trickle is a body of which a byte comes now and then, for as long as the call may take.
+type trickle struct {
+	ctx   context.Context
+	every time.Duration
+	text  string
+}
 
-func (s slow) Read(p []byte) (int, error) {
+func (b *trickle) Read(p []byte) (int, error) {
+	if b.text == "" {
+		return 0, io.EOF
+	}
 	select {
-	case <-time.After(8 * time.Second):
-		return copy(p, "late"), io.EOF
-	case <-s.ctx.Done():
-		return 0, s.ctx.Err()
+	case <-time.After(b.every):
+		p[0], b.text = b.text[0], b.text[1:]
+		return 1, nil
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
 	}
 }
 

@@ -30,17 +30,17 @@ func (c *call) another(pick loadbalancer.Pick, failure error) (same, other bool)
 	case c.stale < mostStale && c.outlived(failure) && c.repeatable(pick):
 		c.stale++
 		return true, false
-	case retry.Enabled != nil && !*retry.Enabled:
+	case !c.own.everyNode && retry.Enabled != nil && !*retry.Enabled:
 		return false, false
 	case !nothingSent(failure) && !c.repeatable(pick):
 		// A refused connection reached nobody, so any method may go on. After that only what may be done twice: the first
 		// instance may have acted.
 		return false, false
-	case retry.SameInstance != nil && c.same < *retry.SameInstance:
+	case !c.own.everyNode && retry.SameInstance != nil && c.same < *retry.SameInstance:
 		c.same++
 		return true, false
 	}
-	return false, c.goesOn(pick) && !pick.Last()
+	return false, c.goesOn(pick) && (!pick.Last() || !c.avoids(pick))
 }
 
 // outlived reports whether an attempt broke on a connection that was kept from an earlier call. The instance may have closed it
@@ -53,7 +53,21 @@ func (c *call) outlived(failure error) bool {
 // goesOn reports whether the settings allow another instance after this one.
 func (c *call) goesOn(pick loadbalancer.Pick) bool {
 	retry := &pick.Settings().Retry
-	return (retry.Enabled == nil || *retry.Enabled) && (retry.NextInstance == nil || len(c.tried) < *retry.NextInstance)
+	switch {
+	case c.own.everyNode:
+		return true
+	case retry.Enabled != nil && !*retry.Enabled:
+		return false
+	case retry.NextInstance != nil:
+		return c.hops < *retry.NextInstance
+	}
+	return c.avoids(pick) || c.hops == 0
+}
+
+// avoids reports whether an instance that was tried is not tried again, as long as there is another.
+func (c *call) avoids(pick loadbalancer.Pick) bool {
+	avoid := pick.Settings().Retry.AvoidPrevious
+	return c.own.everyNode || avoid == nil || *avoid
 }
 
 // repeatable reports whether a call may be carried out twice: by its method (RFC 9110), by a header, by declaration or by

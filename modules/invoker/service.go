@@ -63,7 +63,7 @@ func DoServiceResponse(ctx context.Context, c *Client, service, path string, opt
 // service returns what [DoService] calls with. The path stands as it is: it may hold a query, and braces mean nothing.
 func (c *Client) service(service, path string, options []Option) (caller *Client, method, target string) {
 	own := c.own
-	own.perNode, own.plainFirst = nodeTimeout, true
+	own.perNode, own.plainFirst, own.everyNode = nodeTimeout, true, true
 	own = own.with(options)
 	return &Client{core: c.core, own: own}, cmp.Or(own.method, http.MethodGet), "http://" + service + "/" + strings.TrimPrefix(path, "/")
 }
