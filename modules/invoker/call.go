@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 )
@@ -37,7 +39,11 @@ type call struct {
 
 func (c *call) run() (*http.Response, error) {
 	ctx := c.request.Context()
-	if err := errors.Join(c.usable(), context.Cause(ctx)); err != nil {
+	if err := c.usable(); err != nil {
+		closeBody(c.request)
+		return nil, unsent(c.request, err)
+	}
+	if err := context.Cause(ctx); err != nil {
 		closeBody(c.request)
 		return nil, c.failed(err)
 	}
@@ -55,6 +61,7 @@ func (c *call) run() (*http.Response, error) {
 		response, failure := c.attempt(pick)
 		if failure == nil {
 			c.body.leave()
+			c.to.attempts = c.attempts
 			return response, nil
 		}
 		if cause := context.Cause(ctx); cause != nil {
@@ -66,6 +73,7 @@ func (c *call) run() (*http.Response, error) {
 		if !ok {
 			if response != nil { // the last answer is the caller's
 				c.body.leave()
+				c.to.attempts = c.attempts
 				return response, nil
 			}
 			c.body.release()
@@ -112,22 +120,44 @@ func (c *call) usable() error {
 	u := c.request.URL
 	switch {
 	case u == nil:
-		return &usageError{"a request needs a URL"}
+		return errors.New("a request needs a URL")
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "lb":
-		return &usageError{fmt.Sprintf("%q has no scheme that a service is called by: http, https or lb", shown(u))}
+		return errors.New("the URL has no scheme that a service is called by: http, https or lb")
 	}
 	host := u.Hostname()
 	switch {
 	case host == "":
-		return &usageError{fmt.Sprintf("%q names no service", shown(u))}
+		return errors.New("the URL names no service")
 	case u.User != nil:
-		return &usageError{"a URL by service name must not hold credentials; set the Authorization header"}
+		return errors.New("a URL by service name must not hold credentials; set the Authorization header")
 	case c.balancer == nil:
-		return &usageError{fmt.Sprintf("the service %q cannot be called by name: %s", host, c.off)}
+		return c.without(host)
 	}
 	if '0' <= host[0] && host[0] <= '9' || strings.Contains(host, ":") {
 		if _, err := netip.ParseAddr(host); err == nil {
-			return &usageError{fmt.Sprintf("%q is an address, not a service name; call it with invoker.Plain", host)}
+			return fmt.Errorf("%q is an address, not a service name; call it with invoker.Plain", host)
+		}
+	}
+	return headersFault(c.request.Header, c.own.header)
+}
+
+// without says why a service cannot be called.
+func (c *core) without(service string) error {
+	return fmt.Errorf("the service %q cannot be called by name: %s", service, c.off)
+}
+
+// headersFault reports a header that would not arrive as it is written, such as one with a line break.
+func headersFault(headers ...http.Header) error {
+	for _, header := range headers {
+		for name, values := range header {
+			if !httpguts.ValidHeaderFieldName(name) {
+				return fmt.Errorf("%q is no name of a header", name)
+			}
+			for _, value := range values {
+				if !httpguts.ValidHeaderFieldValue(value) {
+					return fmt.Errorf("the value of the header %s holds a line break or another control character", name)
+				}
+			}
 		}
 	}
 	return nil
@@ -145,6 +175,12 @@ func (c *call) explained(err error) error {
 
 func (c *call) failed(cause error) error {
 	return &CallError{Method: methodOf(c.request), URL: shown(c.request.URL), Attempts: c.attempts, Cause: cause}
+}
+
+// unsent is a request that cannot be sent as it is written.
+func unsent(r *http.Request, err error) error {
+	method, at := methodOf(r), shown(r.URL)
+	return &CallError{Method: method, URL: at, Cause: &RequestError{Method: method, URL: at, Err: err}}
 }
 
 // methodOf returns the method of a request; net/http takes an empty one for GET.

@@ -3,6 +3,7 @@ package invoker
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -19,6 +20,7 @@ type Caller interface {
 	// send calls. With whole the body will be converted: where it can be, it is read as part of the attempt.
 	send(request *http.Request, template string, whole bool) (*http.Response, error)
 	settings() *settings
+	derived(settings) Caller
 }
 
 // settings are what options change.
@@ -38,6 +40,32 @@ type settings struct {
 	tls        *tls.Config   // of TLS connections; nil: the client's
 	method     string        // of DoService
 	body       any           // of DoService
+
+	total        time.Duration // spring.http.clients.total-timeout
+	base         string        // of templates that are paths
+	stay         bool          // redirects are answers
+	converters   []Converter   // before the built-in ones
+	interceptors []Interceptor // the first is the outermost
+	handlers     []statusHandler
+}
+
+// statusHandler says what an answer of some statuses means.
+type statusHandler struct {
+	matches func(status int) bool
+	handle  func(*StatusError) error // nil: nothing, it is an answer like another
+}
+
+// handlerOf returns what looks at an answer of this status; the handler that was added last comes first.
+func (s *settings) handlerOf(status int) func(*StatusError) error {
+	for _, h := range slices.Backward(s.handlers) {
+		if h.matches(status) {
+			return h.handle
+		}
+	}
+	if status >= http.StatusBadRequest {
+		return func(e *StatusError) error { return e }
+	}
+	return nil
 }
 
 // Option adjusts a client for some calls; see [Client.With].
@@ -52,7 +80,7 @@ func Key(key string) Option { return func(s *settings) { s.key = key } }
 // Timeout bounds a whole call, all attempts and the body included.
 func Timeout(d time.Duration) Option { return func(s *settings) { s.timeout = d } }
 
-// Header adds a header to every call.
+// Header adds a header to every call that does not set one of that name itself (Spring: defaultHeader).
 func Header(name, value string) Option {
 	return func(s *settings) {
 		if s.header = s.header.Clone(); s.header == nil {
@@ -61,6 +89,40 @@ func Header(name, value string) Option {
 		s.header.Add(name, value)
 	}
 }
+
+// BaseURL goes before templates that are paths: with http://inventory/api the template /stock/{sku} is
+// http://inventory/api/stock/{sku}.
+func BaseURL(url string) Option { return func(s *settings) { s.base = url } }
+
+// Converters come before those that were there.
+func Converters(converters ...Converter) Option {
+	return func(s *settings) { s.converters = slices.Concat(converters, s.converters) }
+}
+
+// OnStatus lets handle decide what an answer of some statuses means (Spring: defaultStatusHandler, onStatus). The error that it
+// returns is the error of the call; with nil the answer is converted as if it were a success. The handler added last is asked
+// first, and after all of them the default one, which makes a [*StatusError] of every 4xx and 5xx.
+//
+//	rest = rest.With(invoker.OnStatus(func(status int) bool { return status == 404 }, func(e *invoker.StatusError) error { return errNoStock }))
+func OnStatus(matches func(status int) bool, handle func(*StatusError) error) Option {
+	return func(s *settings) { s.handlers = append(slices.Clip(s.handlers), statusHandler{matches, handle}) }
+}
+
+// Interceptor stands around every call (Spring: ClientHttpRequestInterceptor): it may change the request, which is the call's
+// own, and the answer; it calls next once, many times, or not at all. It stands outside of choosing an instance, so a call that
+// is repeated elsewhere passes it once.
+type Interceptor func(request *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error)
+
+// Intercept adds interceptors inside of those that were there.
+func Intercept(interceptors ...Interceptor) Option {
+	return func(s *settings) { s.interceptors = slices.Concat(s.interceptors, interceptors) }
+}
+
+// NoRedirects makes answers of 3xx the result of the call (Spring: redirects: dont-follow).
+func NoRedirects() Option { return func(s *settings) { s.stay = true } }
+
+// MaxResponse bounds a body that is converted, in bytes, in place of spring.http.clients.max-response-size. Streams have no bound.
+func MaxResponse(bytes int64) Option { return func(s *settings) { s.limit = bytes } }
 
 // Idempotent declares that calls may be sent twice whatever their method.
 func Idempotent() Option { return func(s *settings) { s.idempotent = true } }
@@ -132,12 +194,12 @@ func WithoutBalancer(why string) ClientOption { return func(c *core) { c.off = w
 func New(cfg Config, balancer *loadbalancer.Balancer, options ...ClientOption) *Client {
 	c := newCore(cfg, instanceTransport, options)
 	c.balancer = balancer
-	return &Client{core: c, own: settings{limit: int64(cfg.MaxResponse)}}
+	return &Client{core: c, own: cfg.settings()}
 }
 
 // NewPlain returns a client of absolute URLs.
 func NewPlain(cfg Config, options ...ClientOption) *Plain {
-	return &Plain{core: newCore(cfg, plainTransport, options), own: settings{limit: int64(cfg.MaxResponse)}}
+	return &Plain{core: newCore(cfg, plainTransport, options), own: cfg.settings()}
 }
 
 func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, options []ClientOption) *core {
@@ -163,11 +225,16 @@ func (p *Plain) With(options ...Option) *Plain {
 }
 
 // Do calls the service that the host of the URL names. Any answer is returned, whatever its status; the last one when every
-// attempt ended in 502, 503 or 504. An error is a [*CallError]. [ServedBy] tells the instance.
-func (c *Client) Do(request *http.Request) (*http.Response, error) { return c.send(request, "", false) }
+// attempt ended in 502, 503 or 504. An error is a [*CallError]; its cause is a [*RequestError] when the
+// request cannot be sent as it is written. [ServedBy] tells the instance.
+func (c *Client) Do(request *http.Request) (*http.Response, error) {
+	return deliver(c, request, "", manner{})
+}
 
 // Do calls an absolute URL.
-func (p *Plain) Do(request *http.Request) (*http.Response, error) { return p.send(request, "", false) }
+func (p *Plain) Do(request *http.Request) (*http.Response, error) {
+	return deliver(p, request, "", manner{})
+}
 
 // Transport returns c as a RoundTripper, for any library that takes one.
 func (c *Client) Transport() http.RoundTripper { return roundTripper(c.Do) }
@@ -199,50 +266,44 @@ func (c *core) transport(own *tls.Config) http.RoundTripper {
 	return c.own.of(own)
 }
 
-func (c *Client) settings() *settings { return &c.own }
-func (p *Plain) settings() *settings  { return &p.own }
+func (c *Client) settings() *settings         { return &c.own }
+func (p *Plain) settings() *settings          { return &p.own }
+func (c *Client) derived(own settings) Caller { return &Client{core: c.core, own: own} }
+func (p *Plain) derived(own settings) Caller  { return &Plain{core: p.core, own: own} }
 
 func (c *Client) send(request *http.Request, template string, whole bool) (*http.Response, error) {
-	return c.bounded(request, &c.own, func(r *http.Request) (*http.Response, error) {
-		call := call{core: c.core, own: &c.own, request: r, template: template, whole: whole}
-		return call.run()
-	})
+	call := call{core: c.core, own: &c.own, request: request, template: template, whole: whole}
+	return call.run()
 }
 
-func (p *Plain) send(request *http.Request, template string, _ bool) (*http.Response, error) {
-	return p.bounded(request, &p.own, func(r *http.Request) (*http.Response, error) {
-		at := shown(r.URL)
-		header := merged(r.Header, p.own.header)
-		ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, telemetry.Attempt{Template: template})
-		attempt := r.WithContext(ctx)
-		attempt.Header = header
-		response, err := p.transport(p.own.tls).RoundTrip(attempt)
-		if err != nil {
-			p.tracer.End(span, 0, err)
-			return nil, &CallError{Method: methodOf(r), URL: at, Attempts: []Attempt{{URL: at, Cause: err}}, Cause: err}
-		}
-		p.tracer.End(span, response.StatusCode, nil)
-		return response, nil
-	})
-}
-
-// bounded applies the timeout of the options; it lasts until the body is closed.
-func (c *core) bounded(r *http.Request, own *settings, do func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	if own.timeout <= 0 {
-		return do(r)
+func (p *Plain) send(r *http.Request, template string, _ bool) (*http.Response, error) {
+	at := shown(r.URL)
+	if err := p.usable(r); err != nil {
+		closeBody(r)
+		return nil, unsent(r, err)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), own.timeout)
-	response, err := do(r.WithContext(ctx))
+	header := merged(r.Header, p.own.header)
+	ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, telemetry.Attempt{Template: template})
+	attempt := r.WithContext(ctx)
+	attempt.Header = header
+	response, err := p.transport(p.own.tls).RoundTrip(attempt)
 	if err != nil {
-		cancel()
-		return nil, err
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		p.tracer.End(span, 0, err)
+		return nil, &CallError{Method: methodOf(r), URL: at, Attempts: []Attempt{{URL: at, Cause: err}}, Cause: err}
 	}
-	if _, taken := response.Body.(*wholeBody); taken {
-		cancel()
-		return response, nil
-	}
-	response.Body = &bodyThen{ReadCloser: response.Body, then: cancel}
+	p.tracer.End(span, response.StatusCode, nil)
 	return response, nil
+}
+
+// usable reports what nobody could answer.
+func (p *Plain) usable(r *http.Request) error {
+	if r.URL == nil || r.URL.Scheme != "http" && r.URL.Scheme != "https" || r.URL.Hostname() == "" {
+		return errors.New("invoker.Plain calls absolute URLs, http://host/path or https://host/path")
+	}
+	return headersFault(r.Header, p.own.header)
 }
 
 // bodyThen does something more when a body is closed.
@@ -257,12 +318,14 @@ func (b *bodyThen) Close() error {
 	return err
 }
 
-// merged returns the headers of an attempt: the caller's own stay untouched.
+// merged returns the headers of an attempt: the caller's own, which stay untouched, and those that it did not set.
 func merged(callers, more http.Header) http.Header {
 	header := make(http.Header, len(callers)+len(more)+2)
 	maps.Copy(header, callers)
 	for name, values := range more {
-		header[name] = append(slices.Clone(header[name]), values...)
+		if _, own := callers[name]; !own {
+			header[name] = values
+		}
 	}
 	return header
 }

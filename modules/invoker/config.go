@@ -2,6 +2,7 @@ package invoker
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/archimedes-go/archimedes/config"
@@ -11,12 +12,14 @@ import (
 type Config struct {
 	ConnectTimeout time.Duration   `config:"connect-timeout"`   // of one dial, in calls to other services; default 1s
 	ReadTimeout    time.Duration   `config:"read-timeout"`      // of one attempt, to the headers of its answer; default 10s
+	TotalTimeout   time.Duration   `config:"total-timeout"`     // ours: of a whole call, its attempts and redirects, to the end of a body that is converted, else to the headers; default 0, none
+	Redirects      string          `config:"redirects"`         // follow-when-possible, follow or dont-follow; default follow-when-possible
 	MaxResponse    config.DataSize `config:"max-response-size"` // ours: of a body that is converted, not of one that is streamed; default 64MB
 }
 
 // DefaultConfig returns the settings in force when application.yml is silent.
 func DefaultConfig() Config {
-	return Config{ConnectTimeout: time.Second, ReadTimeout: 10 * time.Second, MaxResponse: 64 * config.Megabyte}
+	return Config{ConnectTimeout: time.Second, ReadTimeout: 10 * time.Second, Redirects: "follow-when-possible", MaxResponse: 64 * config.Megabyte}
 }
 
 // Validate reports everything that cannot work.
@@ -28,8 +31,33 @@ func (c Config) Validate() error {
 	if c.ReadTimeout <= 0 {
 		faults = append(faults, config.FieldError{Key: "read-timeout", Problem: "must be positive"})
 	}
+	if c.TotalTimeout < 0 {
+		faults = append(faults, config.FieldError{Key: "total-timeout", Problem: "must not be negative"})
+	}
+	if redirects[canonical(c.Redirects)] == 0 {
+		faults = append(faults, config.FieldError{Key: "redirects", Problem: "must be one of follow-when-possible, follow, dont-follow"})
+	}
 	if c.MaxResponse <= 0 {
 		faults = append(faults, config.FieldError{Key: "max-response-size", Problem: "must be positive"})
 	}
 	return errors.Join(faults...)
+}
+
+// redirects are the values of the key; Spring compares them without case and dashes. The transports here can always follow.
+var redirects = map[string]redirectPolicy{"": follows, "followwhenpossible": follows, "follow": follows, "dontfollow": stays}
+
+type redirectPolicy int
+
+const (
+	follows redirectPolicy = iota + 1
+	stays
+)
+
+func canonical(text string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(text))
+}
+
+// settings are what calls begin with.
+func (c Config) settings() settings {
+	return settings{limit: int64(c.MaxResponse), total: c.TotalTimeout, stay: redirects[canonical(c.Redirects)] == stays}
 }

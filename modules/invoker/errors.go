@@ -1,6 +1,7 @@
 package invoker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,11 +30,24 @@ type CallError struct {
 
 // Error lists every attempt.
 func (e *CallError) Error() string {
+	var unusable *RequestError
+	if errors.As(e.Cause, &unusable) {
+		return unusable.Error()
+	}
 	if len(e.Attempts) == 0 {
 		return fmt.Sprintf("%s request for %q: %v", e.Method, e.URL, e.Cause)
 	}
+	text := fmt.Sprintf("I/O error on %s request for %q%s", e.Method, e.URL, listed(e.Attempts))
+	if last := e.Attempts[len(e.Attempts)-1].Cause; !errors.Is(last, e.Cause) {
+		text += "; " + e.Cause.Error()
+	}
+	return text
+}
+
+// listed says what was tried.
+func listed(attempts []Attempt) string {
 	var tried []string
-	for _, a := range e.Attempts {
+	for _, a := range attempts {
 		name := a.Instance
 		if name == "" {
 			name = a.URL
@@ -42,15 +56,11 @@ func (e *CallError) Error() string {
 		}
 		tried = append(tried, fmt.Sprintf("%s: %v", name, a.Cause))
 	}
-	attempts := "attempts"
+	word := "attempts"
 	if len(tried) == 1 {
-		attempts = "attempt"
+		word = "attempt"
 	}
-	text := fmt.Sprintf("I/O error on %s request for %q after %d %s: %s", e.Method, e.URL, len(tried), attempts, strings.Join(tried, "; "))
-	if last := e.Attempts[len(e.Attempts)-1].Cause; !errors.Is(last, e.Cause) {
-		text += "; " + e.Cause.Error()
-	}
-	return text
+	return fmt.Sprintf(" after %d %s: %s", len(tried), word, strings.Join(tried, "; "))
 }
 
 // Unwrap returns why the call ended, and the causes of its attempts.
@@ -70,7 +80,7 @@ func (e *CallError) StatusCode() int {
 		return http.StatusServiceUnavailable
 	case errors.Is(e.Cause, context.DeadlineExceeded), isTimeout(e.Cause):
 		return http.StatusGatewayTimeout
-	case errors.As(e.Cause, new(*usageError)):
+	case errors.As(e.Cause, new(*RequestError)):
 		return http.StatusInternalServerError
 	}
 	return http.StatusBadGateway
@@ -81,13 +91,16 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// StatusError is an answer of 4xx or 5xx (Spring: HttpClientErrorException, HttpServerErrorException).
+// StatusError is an answer of 4xx or 5xx (Spring: HttpClientErrorException, HttpServerErrorException,
+// UnknownHttpStatusCodeException). [errors.Is] knows it by a [Status], by [ClientError] and by [ServerError].
 type StatusError struct {
-	Method string
-	URL    string // as called, without credentials and query
-	Code   int
-	Header http.Header
-	Body   []byte
+	Method   string
+	URL      string // as called, without credentials and query
+	Code     int
+	Header   http.Header
+	Body     []byte
+	Instance string    // id of the instance that answered; "" for Plain
+	Attempts []Attempt // those that failed before; the last may be this answer itself
 }
 
 // Error is like RestTemplate's: 404 Not Found on GET request for "http://stock/x": "body".
@@ -101,11 +114,30 @@ func (e *StatusError) Error() string {
 			body = fmt.Sprintf("%q", e.Body)
 		}
 	}
-	return fmt.Sprintf("%d %s on %s request for %q: %s", e.Code, http.StatusText(e.Code), e.Method, e.URL, body)
+	text := cmp.Or(http.StatusText(e.Code), "Unknown status")
+	text = fmt.Sprintf("%d %s on %s request for %q: %s", e.Code, text, e.Method, e.URL, body)
+	if len(e.Attempts) > 1 || len(e.Attempts) == 1 && e.Attempts[0].Instance != e.Instance {
+		text += listed(e.Attempts)
+	}
+	return text
 }
 
 // StatusCode is what the error means to the caller of a program that could not answer because of it.
 func (e *StatusError) StatusCode() int { return http.StatusBadGateway }
+
+// Is makes errors.Is(err, invoker.Status(http.StatusConflict)) true for a 409.
+func (e *StatusError) Is(target error) bool {
+	switch s, ok := target.(Status); {
+	case !ok:
+		return false
+	case s == ClientError:
+		return e.ClientError()
+	case s == ServerError:
+		return e.ServerError()
+	default:
+		return e.Code == int(s)
+	}
+}
 
 // NotFound reports a 404.
 func (e *StatusError) NotFound() bool { return e.Code == http.StatusNotFound }
@@ -116,10 +148,55 @@ func (e *StatusError) ClientError() bool { return e.Code/100 == 4 }
 // ServerError reports a 5xx.
 func (e *StatusError) ServerError() bool { return e.Code/100 == 5 }
 
-// usageError is a call that cannot be made the way it is written.
-type usageError struct{ text string }
+// Status is an answer's status, to ask [errors.Is] about.
+type Status int
 
-func (e *usageError) Error() string { return "invoker: " + e.text }
+// Every 4xx and every 5xx.
+const (
+	ClientError Status = 4
+	ServerError Status = 5
+)
+
+// Error says which.
+func (s Status) Error() string {
+	if s == ClientError || s == ServerError {
+		return fmt.Sprintf("status %dxx", int(s))
+	}
+	return fmt.Sprintf("status %d %s", int(s), http.StatusText(int(s)))
+}
+
+// RequestError is a call that cannot be made the way it is written: a template without its variable, a body that no converter
+// writes, a header that is none (Spring: IllegalArgumentException, RestClientException). Nothing was sent.
+type RequestError struct {
+	Method string
+	URL    string // or its template, without credentials and query
+	Err    error
+}
+
+// Error names the call and what is wrong with it.
+func (e *RequestError) Error() string {
+	return fmt.Sprintf("%s request for %q cannot be sent: %v", e.Method, e.URL, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *RequestError) Unwrap() error { return e.Err }
+
+// StatusCode is what the error means to the caller of a program that could not answer because of it.
+func (e *RequestError) StatusCode() int { return http.StatusInternalServerError }
+
+// RedirectError is a redirect that leads where the client does not go, such as from a service to a host outside discovery.
+type RedirectError struct {
+	From, To string // without credentials and query
+	Err      error
+}
+
+// Error names both ends.
+func (e *RedirectError) Error() string {
+	return fmt.Sprintf("the redirect from %q to %q is not followed: %v", e.From, e.To, e.Err)
+}
+
+// Unwrap returns why it is not followed.
+func (e *RedirectError) Unwrap() error { return e.Err }
 
 // badAnswer is an answer of an instance that counts as a failed attempt.
 type badAnswer struct{ status int }
@@ -136,9 +213,11 @@ func (e *refusedError) Error() string {
 }
 func (e *refusedError) Unwrap() error { return e.error }
 
-// ConversionError is an answer that is not what was asked for.
+// ConversionError is an answer that is not what was asked for (Spring: UnknownContentTypeException, RestClientException).
 type ConversionError struct {
 	Method, URL string
+	Status      int
+	Instance    string // id of the instance that answered; "" for Plain
 	Target      string // Go type
 	ContentType string
 	Err         error
@@ -147,8 +226,12 @@ type ConversionError struct {
 
 // Error names type, content type and the beginning of the body.
 func (e *ConversionError) Error() string {
-	return fmt.Sprintf("invoker: the answer to %s %s (%s) is no %s: %v; it begins with %.80q", e.Method, e.URL, e.ContentType, e.Target, e.Err, e.Body)
+	text := fmt.Sprintf("could not extract the response of %s request for %q (status %d", e.Method, e.URL, e.Status)
+	if e.Instance != "" {
+		text += " from " + e.Instance
+	}
+	return fmt.Sprintf("%s) for response type [%s] and content type [%s]: %v; it begins with %.80q", text, e.Target, e.ContentType, e.Err, e.Body)
 }
 
-// Unwrap returns what the decoder said.
+// Unwrap returns what the converter said.
 func (e *ConversionError) Unwrap() error { return e.Err }

@@ -1,6 +1,7 @@
 package invoker
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,9 +14,13 @@ const mostRedirects = 10
 // redirect leads to the instance itself, or to the service that it names. A redirect without a Location, or one whose body
 // cannot be sent again, is the answer.
 func follow(c Caller, request *http.Request, route string, whole bool) (*http.Response, error) {
+	first := request
 	for hops := 0; ; hops++ {
 		response, err := c.send(request, route, whole)
 		if err != nil {
+			if hops > 0 {
+				err = astray(first, request, err)
+			}
 			return nil, err
 		}
 		next, ok := redirected(request, response)
@@ -24,10 +29,25 @@ func follow(c Caller, request *http.Request, route string, whole bool) (*http.Re
 		}
 		discard(response)
 		if hops == mostRedirects {
-			return nil, &CallError{Method: methodOf(request), URL: shown(request.URL), Cause: fmt.Errorf("more than %d redirects", mostRedirects)}
+			return nil, &CallError{Method: methodOf(first), URL: shown(first.URL), Cause: fmt.Errorf("more than %d redirects", mostRedirects)}
 		}
 		request, route = next, ""
 	}
+}
+
+// astray says that it was a redirect that led to where nobody could be called.
+func astray(first, request *http.Request, err error) error {
+	var failed *CallError
+	var unusable *RequestError
+	switch {
+	case errors.As(err, &unusable):
+		err = unusable.Err // in words of its own, or it would be said twice where it happened
+	case errors.As(err, &failed) && len(failed.Attempts) == 0:
+		err = failed.Cause
+	default:
+		return err
+	}
+	return &CallError{Method: methodOf(first), URL: shown(first.URL), Cause: &RedirectError{From: shown(first.URL), To: shown(request.URL), Err: err}}
 }
 
 // redirected returns the request that an answer asks for, by the rules of browsers: 303, and 301 and 302 to a POST, ask for a

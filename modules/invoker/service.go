@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -38,34 +37,34 @@ func Strict() Option { return func(s *settings) { s.strict = true } }
 //
 //	body, err := invoker.DoService[string](ctx, rest, "OTHER-SERVICE-NAME", "/service/context/path")
 func DoService[T any](ctx context.Context, c *Client, service, path string, options ...Option) (T, error) {
-	caller, method, target := c.service(service, path, options)
-	entity, err := exchange[T](ctx, caller, method, target, "", caller.own.body)
+	caller, w := c.service(service, path, options)
+	entity, err := exchange[T](ctx, caller, w)
 	return entity.Body, err
 }
 
 // DoServiceResponse is [DoService] with the response itself, whose body the caller closes. It is not read in advance: one that
 // breaks off leads to no other node, and only ctx bounds reading it.
 func DoServiceResponse(ctx context.Context, c *Client, service, path string, options ...Option) (*http.Response, error) {
-	caller, method, target := c.service(service, path, options)
-	request, err := newRequest(ctx, method, target, caller.own.body)
+	caller, w := c.service(service, path, options)
+	request, _, err := w.request(ctx, &caller.own, nil)
 	if err != nil {
 		return nil, err
 	}
-	response, err := follow(caller, request, "", false)
+	response, err := deliver(caller, request, "", manner{redirects: true})
 	if err != nil || response.StatusCode < http.StatusBadRequest {
 		return response, err
 	}
 	defer response.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(response.Body, min(caller.own.limit, errorBody)))
-	return nil, &StatusError{Method: method, URL: shown(request.URL), Code: response.StatusCode, Header: response.Header, Body: text}
+	return nil, statusError(request, response, caller.own.limit)
 }
 
 // service returns what [DoService] calls with. The path stands as it is: it may hold a query, and braces mean nothing.
-func (c *Client) service(service, path string, options []Option) (caller *Client, method, target string) {
+func (c *Client) service(service, path string, options []Option) (*Client, written) {
 	own := c.own
 	own.perNode, own.plainFirst, own.everyNode = nodeTimeout, true, true
 	own = own.with(options)
-	return &Client{core: c.core, own: own}, cmp.Or(own.method, http.MethodGet), "http://" + service + "/" + strings.TrimPrefix(path, "/")
+	target := "http://" + service + "/" + strings.TrimPrefix(path, "/")
+	return &Client{core: c.core, own: own}, written{method: cmp.Or(own.method, http.MethodGet), template: target, raw: true, body: own.body}
 }
 
 // WalkNodes tries fn on every node of a service that is UP, in the order of the strategy, until one call succeeds. The URL is
@@ -73,10 +72,10 @@ func (c *Client) service(service, path string, options []Option) (caller *Client
 // returned lists all of them. Of the options [Strategy], [PreferIP] and [PreferHTTPS] count.
 func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn func(ctx context.Context, url string) (T, error), options ...Option) (T, error) {
 	var none T
-	walker, _, target := c.service(service, path, options)
-	failed := &CallError{Method: "walk", URL: withoutQuery(target)}
+	walker, w := c.service(service, path, options)
+	failed := &CallError{Method: "walk", URL: withoutQuery(w.template)}
 	if c.balancer == nil {
-		failed.Cause = &usageError{"the service " + service + " cannot be called by name: " + c.off}
+		failed.Cause = &RequestError{Method: failed.Method, URL: failed.URL, Err: c.without(service)}
 		return none, failed
 	}
 	want := loadbalancer.Request{Service: service, Strategy: walker.own.strategy, Key: walker.own.key}

@@ -1,7 +1,9 @@
 package invoker
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -17,7 +19,7 @@ func expand(template string, vars []any) (string, error) {
 	}
 	if !strings.Contains(template, "{") {
 		if len(vars) > 0 && !byName {
-			return "", fmt.Errorf("invoker: %d variables for the template %q, which has none", len(vars), template)
+			return "", fmt.Errorf("%d variables for a template that has none", len(vars))
 		}
 		return template, nil
 	}
@@ -32,7 +34,7 @@ func expand(template string, vars []any) (string, error) {
 		}
 		end := closing(rest[start:])
 		if end < 0 {
-			return "", fmt.Errorf("invoker: the template %q has a brace that is not closed", template)
+			return "", errors.New("the template has a brace that is not closed")
 		}
 		b.WriteString(rest[:start])
 		name, _, _ := strings.Cut(rest[start+1:start+end], ":") // a pattern, as in {id:[0-9]+}, does not matter here
@@ -41,11 +43,11 @@ func expand(template string, vars []any) (string, error) {
 		if byName {
 			var ok bool
 			if value, ok = named[name]; !ok {
-				return "", fmt.Errorf("invoker: the template %q has a variable %q that is not given", template, name)
+				return "", fmt.Errorf("the template has a variable %q that is not given", name)
 			}
 		} else {
 			if used == len(vars) {
-				return "", fmt.Errorf("invoker: the template %q needs more variables than the %d given; %q has none", template, len(vars), name)
+				return "", fmt.Errorf("the template needs more variables than the %d given; %q has none", len(vars), name)
 			}
 			value = vars[used]
 			used++
@@ -53,7 +55,7 @@ func expand(template string, vars []any) (string, error) {
 		escape(&b, fmt.Sprint(value))
 	}
 	if !byName && used < len(vars) {
-		return "", fmt.Errorf("invoker: %d variables for the template %q, which has %d", len(vars), template, used)
+		return "", fmt.Errorf("%d variables for a template that has %d", len(vars), used)
 	}
 	return b.String(), nil
 }
@@ -104,4 +106,27 @@ func pathOf(template string) string {
 		path = path[:end]
 	}
 	return path
+}
+
+// parseURL is [url.Parse] without its text, which quotes what it cannot read: that may be a password.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("this does not make a URL")
+	}
+	return u, nil
+}
+
+// shownTemplate is a template without credentials and query.
+func shownTemplate(template string) string {
+	template, _, _ = strings.Cut(template, "?")
+	scheme, rest, ok := strings.Cut(template, "://")
+	if !ok {
+		return template
+	}
+	authority, path, _ := strings.Cut(rest, "/")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		return scheme + "://" + strings.TrimSuffix(authority[at+1:]+"/"+path, "/")
+	}
+	return template
 }

@@ -22,6 +22,7 @@ type target struct {
 	dial     time.Duration // bound of a dial
 	reused   atomic.Bool   // whether the connection served a call before
 	trace    httptrace.ClientTrace
+	attempts []Attempt // of the call, that failed before its answer
 }
 
 type targetKey struct{}
@@ -46,13 +47,17 @@ func targetOf(ctx context.Context) *target {
 
 // ServedBy returns the id of the instance that a response came from, or "" when it was not called by name.
 func ServedBy(response *http.Response) string {
-	if response == nil || response.Request == nil {
-		return ""
-	}
-	if t := targetOf(response.Request.Context()); t != nil {
+	if t := servedBy(response); t != nil {
 		return t.instance.ID
 	}
 	return ""
+}
+
+func servedBy(response *http.Response) *target {
+	if response == nil || response.Request == nil {
+		return nil
+	}
+	return targetOf(response.Request.Context())
 }
 
 // newTransport returns a transport that keeps enough connections for a busy caller: net/http's default of two idle ones for
