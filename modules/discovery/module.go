@@ -8,6 +8,7 @@ import (
 
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/health"
+	"github.com/archimedes-go/archimedes/modules/lifecycle"
 )
 
 // Module provides the composite [Resolver] over the group "discovery.resolvers" and the configured instances. It is never
@@ -58,6 +59,7 @@ type rootParams struct {
 	Hooks         fx.Lifecycle
 	Registrations []Registration       `group:"discovery.registrations"`
 	Availability  *health.Availability `optional:"true"`
+	Work          lifecycle.Work       `optional:"true"`
 	Log           *slog.Logger
 }
 
@@ -65,25 +67,33 @@ type rootParams struct {
 // drain and remove before every other stop hook. It belongs at the end of the options; the web server's root takes its
 // place where there is one.
 func Root() fx.Option {
-	return fx.Invoke(func(p rootParams) { Lead(p.Hooks, p.Registrations, p.Availability, p.Log) })
+	return fx.Invoke(func(p rootParams) { Lead(p.Hooks, p.Registrations, p.Availability, p.Work, p.Log) })
 }
 
-// Lead appends the hook of [Root]. availability may be nil.
-func Lead(hooks fx.Lifecycle, registrations Registrations, availability *health.Availability, log *slog.Logger) {
+// Lead appends the hook of [Root]. availability and work may be nil.
+func Lead(hooks fx.Lifecycle, registrations Registrations, availability *health.Availability, work lifecycle.Work, log *slog.Logger) {
 	log = log.With("logger", "discovery")
 	if availability == nil {
 		availability = health.NewAvailability()
 	}
+	if work == nil {
+		work = lifecycle.NoWork{}
+	}
 	hooks.Append(fx.Hook{
-		OnStart: func(context.Context) error {
+		OnStart: func(ctx context.Context) error {
 			availability.Started()
+			if err := work.Prepare(ctx); err != nil {
+				return err
+			}
 			availability.Accept() // first, or registries would be told STARTING and, a moment later, UP
 			registrations.Up(Address{})
+			work.Begin()
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {
 			availability.Refuse()
-			registrations.Leave(ctx, log, nil)
+			work.End()
+			registrations.Leave(ctx, log, work.Wait)
 			return nil
 		},
 	})

@@ -53,7 +53,7 @@ func Keep(ctx context.Context, log *slog.Logger, name string, fn func(context.Co
 	pause := minPause
 	for {
 		began := time.Now()
-		err := guarded(ctx, fn)
+		err := Safely(ctx, fn)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -84,7 +84,8 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-func guarded(ctx context.Context, fn func(context.Context) error) (err error) {
+// Safely calls fn and returns a panic of its as a [*PanicError].
+func Safely(ctx context.Context, fn func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}

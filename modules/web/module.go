@@ -15,6 +15,7 @@ import (
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/health"
+	"github.com/archimedes-go/archimedes/modules/lifecycle"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
 
@@ -45,10 +46,13 @@ func Root() fx.Option {
 			if len(p.Routes) > 0 {
 				p.Log.With("logger", "web").Warn("routes are ignored: this program has no web server", "routes", fmt.Sprintf("%T", p.Routes[0]))
 			}
-			discovery.Lead(p.Hooks, p.Registrations, p.Availability, p.Log)
+			discovery.Lead(p.Hooks, p.Registrations, p.Availability, p.Work, p.Log)
 			return
 		}
 		assemble(p.Echo, p.Routes, p.Mounts, p.Log.With("logger", "web"))
+		if p.Work != nil {
+			p.Server.work = p.Work
+		}
 		p.Hooks.Append(fx.Hook{
 			OnStart: p.Server.Start,
 			OnStop:  func(ctx context.Context) error { p.Server.Stop(ctx); return nil },
@@ -65,6 +69,7 @@ type rootParams struct {
 	Mounts        []Mount                  `group:"web.mounts"`
 	Registrations []discovery.Registration `group:"discovery.registrations"`
 	Availability  *health.Availability     `optional:"true"`
+	Work          lifecycle.Work           `optional:"true"`
 	Hooks         fx.Lifecycle
 	Log           *slog.Logger
 }

@@ -34,6 +34,7 @@ type Server struct {
 	listeners     []*listener // the main one first
 	registrations discovery.Registrations
 	availability  *health.Availability
+	work          lifecycle.Work // beside serving
 	log           *slog.Logger
 	critical      func() // the program cannot go on
 	leaving       atomic.Bool
@@ -51,7 +52,7 @@ type listener struct {
 var errCut = errors.New("web: the server stops and the request took too long")
 
 func newServer(cfg Config, handler http.Handler, extra []Listener, registrations discovery.Registrations, availability *health.Availability, log *slog.Logger, critical func()) *Server {
-	s := &Server{cfg: cfg, registrations: registrations, availability: availability, log: log.With("logger", "web"), critical: critical}
+	s := &Server{cfg: cfg, registrations: registrations, availability: availability, work: lifecycle.NoWork{}, log: log.With("logger", "web"), critical: critical}
 	base, cut := context.WithCancelCause(context.Background())
 	s.cut = cut
 	all := append([]Listener{{Name: "main", Address: cfg.Address, Port: cfg.Port, Key: "server.port", Handler: handler}}, extra...)
@@ -107,8 +108,8 @@ func (s *Server) StopBudget() time.Duration {
 	return discovery.DownTimeout + s.registrations.Drain() + s.cfg.TimeoutPerPhase + discovery.RemoveTimeout
 }
 
-// Start binds every listener, serves, and only then says where the program is reached. When it returns an error nothing is
-// bound and nothing was registered.
+// Start binds every listener, serves, does what the program does once while it is alive and not yet ready, and only then says
+// where it is reached. When it returns an error nothing is bound and nothing was registered.
 func (s *Server) Start(ctx context.Context) error {
 	for i, l := range s.listeners {
 		if err := l.bind(ctx); err != nil {
@@ -123,8 +124,13 @@ func (s *Server) Start(ctx context.Context) error {
 		s.log.InfoContext(ctx, fmt.Sprintf("%s server started on port %d (http)", map[bool]string{true: "Web", false: "Management"}[l.Name == "main"], l.port()))
 	}
 	s.availability.Started()
+	if err := s.work.Prepare(ctx); err != nil {
+		s.close(ctx, 0)
+		return err
+	}
 	s.availability.Accept() // first, or registries would be told STARTING and, a moment later, UP
 	s.registrations.Up(s.address())
+	s.work.Begin()
 	return nil
 }
 
@@ -161,6 +167,7 @@ func (s *Server) Stop(ctx context.Context) {
 		s.log.WarnContext(ctx, "the stop has less time than its phases may take: raise fx.StopTimeout", "has", time.Until(deadline).Round(time.Second), "needs", s.StopBudget())
 	}
 	s.availability.Refuse()
+	s.work.End()
 	s.leaving.Store(true)
 	if s.cfg.Shutdown == Immediate {
 		var haste *lifecycle.Haste
@@ -193,6 +200,7 @@ func (s *Server) close(ctx context.Context, patience time.Duration) {
 		}
 	}()
 	var all sync.WaitGroup
+	all.Go(func() { s.work.Wait(ctx) })
 	for _, l := range s.listeners {
 		all.Go(func() {
 			if err := l.http.Shutdown(waiting); err != nil {
