@@ -58,15 +58,18 @@ type App struct {
 	spec  Spec
 	files []fs.FS
 
-	cfg    *config.Config
-	root   *slog.Logger // the program's
-	log    *slog.Logger // ours
-	name   string
-	fx     *fx.App
-	guard  *guard
-	ended  chan int // the exit code of the first component that asks for the end
-	phases phases
-	warned int // diagnostics that were logged
+	cfg       *config.Config
+	root      *slog.Logger // the program's
+	log       *slog.Logger // ours
+	name      string
+	fx        *fx.App
+	guard     *guard
+	work      *work
+	serves    bool     // there is a listener
+	ended     chan int // the exit code of the first component that asks for the end
+	phases    phases
+	keepAlive bool
+	warned    int // diagnostics that were logged
 }
 
 // New returns an application that has read nothing yet.
@@ -134,6 +137,11 @@ func (a *App) build(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	main, err := config.Bind(a.cfg, "spring.main", life{})
+	if err != nil {
+		return err
+	}
+	a.keepAlive = main.KeepAlive
 	bundle := fx.Options()
 	if a.spec.Bundle != nil {
 		bundle = a.spec.Bundle(a.cfg)
@@ -150,10 +158,15 @@ func (a *App) build(ctx context.Context) (err error) {
 		fx.Supply(a.cfg, a.root),
 		fx.Decorate(a.guard.decorate),
 		fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(a.ended) }),
+		fx.Provide(
+			func(p workParams) (*work, error) { return newWork(p, lifetime.Phase, a.guard.note) },
+			func(w *work) lifecycle.Work { return w },
+		),
 		bundle,
 		fx.Options(a.spec.Options...),
-		fx.Invoke(func(l listed) {
-			a.phases = phases{l.Registrations, lifetime}
+		fx.Invoke(func(p parts) {
+			a.work, a.serves = p.Work, p.Server != nil
+			a.phases = phases{p.Registrations, lifetime}
 			a.warnOfGrace()
 		}),
 		a.watch(),

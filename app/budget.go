@@ -9,6 +9,7 @@ import (
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
+	"github.com/archimedes-go/archimedes/modules/web"
 )
 
 const (
@@ -43,10 +44,17 @@ type phases struct {
 	lifetime      lifetime
 }
 
-// listed is what a stop takes the program off.
-type listed struct {
+// life is what "spring.main" can say of how long a program lives.
+type life struct {
+	KeepAlive bool `config:"keep-alive"` // go on when there is nothing left to do; default false
+}
+
+// parts is what an application drives itself.
+type parts struct {
 	fx.In
 
+	Work          *work
+	Server        *web.Server             `optional:"true"`
 	Registrations discovery.Registrations `group:"discovery.registrations"`
 }
 

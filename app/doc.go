@@ -14,6 +14,20 @@
 // once. A context that ends is a SIGTERM. A critical component that ends (fx.Shutdowner with fx.ExitCode(1)) stops the
 // program the same way and gives its code.
 //
+// Work. What a program does beside answering requests is added as routes are:
+//
+//	app.Run(starter.Worker, fx.Provide(
+//		app.AsRunner(newMigration), // once, before the program is ready and registered
+//		app.AsTask(newConsumer),    // until the program is told to stop; again after an error
+//		app.AsTask(func(s *Stock) *app.Job { return app.Every(time.Minute, s.Refresh) }),
+//		app.AsTask(func(r *Reports) *app.Job { return app.Cron("0 30 3 * * MON-FRI", r.Send) }),
+//	))
+//
+// Each run is a span, survives panics, and its context ends as soon as readiness refuses; the stop waits for it. See [Runner],
+// [Task] and [Job]. A program without a listener ends with 0 when its runners and tasks have returned, unless
+// spring.main.keep-alive is true; a runner's error ends it with 1, or with the error's own ExitCode() int. A program that has neither
+// listener nor runners nor tasks stays while it has start hooks of its own.
+//
 // Output. Logs go to stdout. A start that fails writes one report to stderr: what happened, the keys involved and where
 // they come from, what to do; the exit code is 1 and nothing was registered. With --debug (or debug: true) the conditions
 // under which modules are on or off are logged, with profiles and sources. With --help the settings most used are listed with
@@ -24,6 +38,7 @@
 //	spring.application.name: orders
 //	spring.application.version: 1.2.0          # default: what the build says
 //	spring.main.log-startup-info: true
+//	spring.main.keep-alive: false              # true: go on when there is nothing left to do
 //	spring.lifecycle.timeout-per-shutdown-phase: 30s
 //	debug: false
 package app

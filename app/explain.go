@@ -27,6 +27,7 @@ func explain(err error, cfg *config.Config) described {
 	var (
 		inConstructor dig.PanicError
 		elsewhere     *panicError
+		runner        *runnerError
 	)
 	text := mask(err.Error())
 	switch {
@@ -34,6 +35,8 @@ func explain(err error, cfg *config.Config) described {
 		return explanation{mask(inConstructor.Error()) + ".", "Correct the constructor. " + askForMore}
 	case errors.As(err, &elsewhere):
 		return explanation{upperFirst(mask(elsewhere.Error())) + ".", askForMore}
+	case errors.As(err, &runner):
+		return explanation{upperFirst(mask(runner.Error())) + ".", "Correct what it says, and start the program again. Nothing was registered, and no call was taken."}
 	case errors.Is(err, errInterrupted):
 		return explanation{upperFirst(text) + ".", "Start it again when it may run."}
 	case dig.IsCycleDetected(err):

@@ -22,6 +22,7 @@ type guard struct {
 	stop  context.Context
 	back  context.Context // for the hooks that stop again what a failed start had begun
 	now   string
+	begun int // start hooks of the program's own
 }
 
 // decorate is given to fx.Decorate, so that the whole container appends to the guard.
@@ -32,8 +33,12 @@ func (g *guard) decorate(inner fx.Lifecycle) fx.Lifecycle {
 
 // Append implements [fx.Lifecycle].
 func (g *guard) Append(hook fx.Hook) {
-	owner := caller()
+	function := caller()
+	owner := function[strings.LastIndexByte(function, '/')+1:]
 	if onStart := hook.OnStart; onStart != nil {
+		if !strings.HasPrefix(function, ours) {
+			g.begun++
+		}
 		hook.OnStart = func(context.Context) error {
 			ctx := g.begin("the start hook of "+owner, false)
 			if ctx.Err() != nil {
@@ -81,6 +86,13 @@ func (g *guard) begin(hook string, stops bool) context.Context {
 		return g.back
 	}
 	return g.stop
+}
+
+// note says what runs within a hook.
+func (g *guard) note(what string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now = what
 }
 
 // running names the hook that runs, for messages.
@@ -144,10 +156,13 @@ func caller() string {
 	for {
 		frame, more := frames.Next()
 		if name := frame.Function; !strings.Contains(name, "/modules/lifecycle.") || !more {
-			return name[strings.LastIndexByte(name, '/')+1:]
+			return name
 		}
 	}
 }
+
+// ours is where hooks come from that are not the program's own.
+const ours = "github.com/archimedes-go/archimedes/modules/"
 
 // shutdowner collects what components ask for. fx's own would make the process's signals its business.
 type shutdowner chan<- int

@@ -64,6 +64,15 @@ var programs = map[string]func(){
 			}))
 		}))
 	},
+	"slow runner": func() {
+		app.Run(nothing, fx.Provide(app.AsRunner(func() app.Func {
+			return func(ctx context.Context) error {
+				fmt.Println("runner runs")
+				<-ctx.Done()
+				return ctx.Err()
+			}
+		})))
+	},
 	"several": func() {
 		specs := make([]app.Spec, 3)
 		for i, name := range []string{"registry", "inventory", "orders"} {

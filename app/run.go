@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/fx"
@@ -54,8 +56,12 @@ func run(ctx context.Context, signals <-chan os.Signal, exit func(int), apps ...
 			break
 		}
 		if err := a.Start(end.starting); err != nil {
-			if !errors.Is(err, errInterrupted) {
-				code = 1
+			var unfinished *runnerError
+			switch {
+			case errors.Is(err, errInterrupted) && errors.As(err, &unfinished):
+				code = end.code() // or a scheduler would take the work for done
+			case !errors.Is(err, errInterrupted):
+				code = codeOf(err)
 				end.haste.Hurry() // the program was never complete, so nobody relies on it
 				fmt.Fprint(a.spec.Stderr, report(err))
 			}
@@ -79,11 +85,22 @@ func run(ctx context.Context, signals <-chan os.Signal, exit func(int), apps ...
 	return code
 }
 
-// wait returns when the program is asked to end, with the reason, or when a component asks, with its exit code.
+// wait returns when the program is asked to end, with the reason, or when a component asks, with its exit code, or when no
+// application has anything left to do.
 func wait(ctx context.Context, apps []*App) (reason string, code int) {
-	first := make(chan int)
+	first, idle := make(chan int), make(chan struct{})
 	over, cancel := context.WithCancel(ctx)
 	defer cancel()
+	go func() {
+		for _, a := range apps {
+			select {
+			case <-a.idle():
+			case <-over.Done():
+				return
+			}
+		}
+		close(idle)
+	}()
 	for _, a := range apps {
 		go func() {
 			select {
@@ -101,6 +118,8 @@ func wait(ctx context.Context, apps []*App) (reason string, code int) {
 		return context.Cause(ctx).Error(), 0
 	case code = <-first:
 		return "a component asks for it", code
+	case <-idle:
+		return "nothing is left to do", 0
 	}
 }
 
@@ -111,6 +130,7 @@ type ending struct {
 	haste    *lifecycle.Haste
 	forget   func()
 	codes    chan int
+	first    atomic.Int32 // exit code that shells expect after the first signal
 }
 
 // watch follows ctx and signals: the first ends the start, or the waiting; the second aborts; the third exits.
@@ -137,6 +157,7 @@ func watch(ctx context.Context, signals <-chan os.Signal, exit func(int)) *endin
 				count++
 				switch count {
 				case 1:
+					e.first.Store(int32(exitCode(s)))
 					if s == os.Interrupt {
 						haste.Hurry()
 					}
@@ -156,6 +177,9 @@ func watch(ctx context.Context, signals <-chan os.Signal, exit func(int)) *endin
 // asked reports whether the end was asked for from outside.
 func (e *ending) asked() bool { return e.starting.Err() != nil }
 
+// code is the exit code of a program that was told to end before it had done its work.
+func (e *ending) code() int { return cmp.Or(int(e.first.Load()), 1) }
+
 // aborted returns the exit code that a second signal demands, or 0.
 func (e *ending) aborted() int {
 	select {
@@ -164,6 +188,26 @@ func (e *ending) aborted() int {
 	default:
 		return 0
 	}
+}
+
+// idle returns a channel that is closed when the application has nothing left to do: no listener, and runners and tasks that have
+// returned. What the start hooks of a program that has neither do is not known, so they count as work without an end.
+func (a *App) idle() <-chan struct{} {
+	if a.serves || a.keepAlive || a.work.none() && a.guard.begun > 0 {
+		return nil
+	}
+	return a.work.over
+}
+
+// codeOf is the exit code of a program that could not start: the error's own, else 1.
+func codeOf(err error) int {
+	var own interface{ ExitCode() int }
+	if errors.As(err, &own) {
+		if code := own.ExitCode(); code >= 0 && code <= 255 {
+			return code
+		}
+	}
+	return 1
 }
 
 // exitCode is what shells expect of a program that a signal ended.

@@ -46,8 +46,12 @@ func Client(c *config.Config) fx.Option {
 	return Join(base, eureka.Module, loadbalancer.Module, invoker.Module)(c)
 }
 
-// Worker is [Client] for programs that work on their own. It is registered only when eureka.instance.non-secure-port tells a
-// port that something else listens on.
+// Worker is [Client] for programs that work on their own, without a listener:
+//
+//	app.Run(starter.Worker, fx.Provide(app.AsRunner(newMigration), app.AsTask(newConsumer)))
+//
+// It ends when its runners and tasks have returned; see package app. It is registered only when eureka.instance.non-secure-port
+// tells a port that something else listens on.
 func Worker(c *config.Config) fx.Option { return Client(c) }
 
 // EurekaServer is the embedded Eureka server as a program. Unlike in other bundles eureka.server.enabled is true by default, and
