@@ -63,14 +63,25 @@ func (b *binder) commaList(key, u string, e *entry, v reflect.Value, unit time.D
 		e = &from
 	}
 	list := reflect.MakeSlice(v.Type(), len(parts), len(parts))
-	if len(parts) > 0 && !scalar(v.Type().Elem()) {
+	element := v.Type().Elem()
+	if element.Kind() == reflect.Pointer {
+		element = element.Elem()
+	}
+	if len(parts) > 0 && !scalar(element) {
 		b.fault(key, "a list is expected here, not a single value")
 		return
 	}
 	before := len(b.faults)
 	for i, part := range parts {
-		if b.converted(key, part, list.Index(i), unit, e); len(b.faults) > before {
+		one := reflect.New(element).Elem()
+		set := b.converted(key, part, one, unit, e)
+		switch {
+		case len(b.faults) > before:
 			return
+		case element == v.Type().Elem():
+			list.Index(i).Set(one)
+		case set: // else nil stands for a number that is not there
+			list.Index(i).Set(one.Addr())
 		}
 	}
 	v.Set(list)
@@ -155,7 +166,7 @@ func (b *binder) members(key string, values reflect.Type) []member {
 				elements, nested = elements[:1], true
 			case values.Kind() == reflect.Slice:
 				for at := 1; at < len(elements); at++ {
-					if isIndex(mapKey(elements[at])) {
+					if bracketed := elements[at][0] == '['; (bracketed || s.variables != nil) && isIndex(mapKey(elements[at])) {
 						elements = elements[:at]
 						break
 					}
@@ -211,6 +222,8 @@ func (b *binder) plain(key string, v reflect.Value) bool {
 // typed makes a number or a boolean again of what was one in YAML or JSON.
 func typed(text string, k kind) any {
 	switch k {
+	case noElements:
+		return []any{}
 	case boolean:
 		return text == "true"
 	case number:

@@ -39,7 +39,6 @@ func TestBadInputIsPointedAt(t *testing.T) {
 		"not UTF-8":                   {files: map[string]string{"application.yml": "a: 1\nb: caf\xe9\n"}, want: []string{"application.yml:2:7", "not UTF-8"}},
 		"a control character":         {files: map[string]string{"application.yml": "a: \x01\n"}, want: []string{"application.yml", "control characters"}},
 		"two documents, second bad":   {files: map[string]string{"application.yml": "a: 1\n---\nb: [\n"}, want: []string{"application.yml:"}},
-		"a list as key":               {files: map[string]string{"application.yml": "[a]: 1\n"}, want: []string{"application.yml:1:1", "a key must be a text"}},
 		"unclosed brace of YAML":      {files: map[string]string{"application.yml": "a: {b: 1\n"}, want: []string{"application.yml:"}},
 		"profile in a profile's file": {files: map[string]string{"application-x.yml": "a: 1\nspring.profiles.include: y\n"}, args: []string{"--spring.profiles.active=x"}, want: []string{"application-x.yml:2:26", "spring.profiles.include"}},
 		"profile in its document":     {files: map[string]string{"application.yml": "spring: {profiles.active: y, config.activate.on-profile: x}\n"}, want: []string{"application.yml:1:27", "spring.profiles.active"}},

@@ -268,7 +268,11 @@ func (l *loader) imports(c *contributor, texts []string) error {
 		if err != nil {
 			return err
 		}
-		c.imports = append(c.imports, at.relativeTo(c.file))
+		at = at.relativeTo(c.file)
+		if problem := at.problem(); at.scheme == "" && problem != "" && at.starred() != "" {
+			return badLocation(text, at, problem+"; it is beside "+c.file.pattern)
+		}
+		c.imports = append(c.imports, at)
 	}
 	return nil
 }
@@ -328,14 +332,20 @@ func checkPlace(c *contributor) error {
 		return nil
 	}
 	for _, name := range []string{"active", "default", "include"} {
-		for _, suffix := range []string{"", ".0"} {
-			e := c.source.find("spring.profiles."+name+suffix, "")
-			if e == nil {
-				continue
-			}
+		if err := refuse(c.source, "spring.profiles."+name, "in a document that is read for a profile only"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse reports a key that cannot stand where it does.
+func refuse(s *Source, key, place string) error {
+	for _, suffix := range []string{"", ".0"} {
+		if e := s.find(key+suffix, ""); e != nil {
 			return &LoadError{
-				Origin: e.origin, Problem: fmt.Sprintf("spring.profiles.%s cannot stand in a document that is read for a profile only", name),
-				Advice: fmt.Sprintf("Move spring.profiles.%s to a document without a profile.", name), keys: []string{"spring.profiles." + name},
+				Origin: e.origin, Problem: fmt.Sprintf("%s cannot stand %s", key, place),
+				Advice: fmt.Sprintf("Move %s to a document without conditions.", key), keys: []string{key},
 			}
 		}
 	}
@@ -344,8 +354,8 @@ func checkPlace(c *contributor) error {
 
 // deduceProfiles returns the active profiles, in the order in which their files are read, and those that hold when none is.
 func (l *loader) deduceProfiles() (active, byDefault []string, err error) {
-	b := l.binder(nil)
-	c := b.c
+	c := l.known(func(*contributor) bool { return true }) // groups of documents that do not hold count, too
+	b := l.binder(nil, c.sources()...)
 	settings := struct {
 		Active   []string            `config:"active"`   // profiles, of which the last one's file wins; default none
 		Default  []string            `config:"default"`  // which hold when none is active; default default
@@ -353,6 +363,9 @@ func (l *loader) deduceProfiles() (active, byDefault []string, err error) {
 		Validate bool                `config:"validate"` // whether names are checked; default true
 	}{Default: []string{"default"}, Validate: true}
 	if err := b.into("spring.profiles", &settings); err != nil {
+		return nil, nil, err
+	}
+	if err := l.checkIncludes(); err != nil {
 		return nil, nil, err
 	}
 	var first []string
@@ -373,6 +386,19 @@ func (l *loader) deduceProfiles() (active, byDefault []string, err error) {
 		}
 	}
 	return active, byDefault, nil
+}
+
+// checkIncludes refuses spring.profiles.include in documents that do not hold: it would take effect all the same.
+func (l *loader) checkIncludes() (err error) {
+	for _, root := range l.root {
+		root.each(func(c *contributor) {
+			if c.source == nil || err != nil || c.active(l) {
+				return
+			}
+			err = refuse(c.source, "spring.profiles.include", "in a document that does not hold")
+		})
+	}
+	return err
 }
 
 // expandProfiles puts the members of a group behind it, each profile once.

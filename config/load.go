@@ -90,7 +90,7 @@ func flattenJSON(key string, value any, origin Origin, to *[]entry) {
 		}
 	case []any:
 		if len(v) == 0 {
-			*to = append(*to, entry{key: key, kind: emptyList, origin: origin})
+			*to = append(*to, entry{key: key, kind: noElements, origin: origin})
 		}
 		for i, one := range v {
 			flattenJSON(indexed(key, i), one, origin, to)
@@ -180,10 +180,15 @@ func (l *loader) all() (*Config, error) {
 
 // config is what is known so far: the active documents among the other sources.
 func (l *loader) config() *Config {
+	return l.known(func(c *contributor) bool { return c.active(l) })
+}
+
+// known is what the documents say that are wanted, among the other sources.
+func (l *loader) known(wanted func(*contributor) bool) *Config {
 	sources := slices.Clone(l.above)
 	for _, c := range l.root {
 		c.each(func(c *contributor) {
-			if c.source == nil || !c.active(l) {
+			if c.source == nil || !wanted(c) {
 				return
 			}
 			if c.source.once {

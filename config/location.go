@@ -18,6 +18,7 @@ type location struct {
 	optional bool
 	origin   Origin // who asked for it
 	key      string
+	pattern  string     // what the path of a file comes from, where a * stood for its folder
 	parts    []location // those that ";" joins: variants for a profile stand above all of them
 }
 
@@ -131,10 +132,15 @@ func (l *loader) parseLocation(text string, origin Origin, key string) (location
 		return at, badLocation(whole, at, fmt.Sprintf("imports of the kind %q are not supported", scheme+":"))
 	}
 	at.hints()
-	if problem := at.problem(); problem != "" {
+	switch problem := at.problem(); {
+	case problem == "":
+		return at, nil
+	case problem == unknownExtension && at.optional:
+		l.warnings = append(l.warnings, Diagnostic{problem + "; this location is optional and left out", key, origin})
+		return location{origin: origin, key: key, optional: true}, nil
+	default:
 		return at, badLocation(whole, at, problem)
 	}
-	return at, nil
 }
 
 // hints takes "[.yaml]" or "[extension=.yaml][encoding=utf-8]" off the end of a path.
@@ -178,7 +184,17 @@ func (at location) problem() string {
 		return ""
 	}
 	if !slices.Contains(extensions, at.extension()) {
-		return "the extension is none of .yml, .yaml and .properties; a folder must end in /"
+		return unknownExtension
+	}
+	return ""
+}
+
+const unknownExtension = "the extension is none of .yml, .yaml and .properties; a folder must end in /"
+
+// starred is the path if a * stands in it.
+func (at location) starred() string {
+	if strings.Contains(at.path, "*") {
+		return at.path
 	}
 	return ""
 }
@@ -216,6 +232,10 @@ func (at location) relativeTo(declaring location) location {
 		return at
 	}
 	folder := declaring.path[:strings.LastIndexByte(declaring.path, '/')+1]
+	if declaring.pattern != "" { // then it means each of the folders, as in Spring
+		at.path = declaring.pattern[:strings.LastIndexByte(declaring.pattern, '/')+1] + at.path
+		return at
+	}
 	slash := strings.HasSuffix(at.path, "/")
 	at.scheme, at.path = declaring.scheme, path.Join(folder, at.path)
 	if slash {
@@ -312,6 +332,7 @@ func (l *loader) fileCandidates(at location, profile string) []candidate {
 				extension = ""
 			}
 			file.path = folder + strings.TrimSuffix(name, extension) + suffix + extension
+			file.pattern = at.starred()
 			add(file)
 		}
 	default:
@@ -322,6 +343,7 @@ func (l *loader) fileCandidates(at location, profile string) []candidate {
 			for _, name := range l.names {
 				for _, extension := range extensions {
 					file.path = folder + name + suffix + extension
+					file.pattern = at.starred()
 					add(file)
 				}
 			}

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf16"
+)
 
 // A key is compared in its uniform form (Spring's relaxed names): each dotted element without anything but letters and
 // digits, in lower case, and an index as an element of its own. "eureka.client.service-url", "EUREKA_CLIENT_SERVICEURL"
@@ -15,16 +18,15 @@ func uniform(key string) string {
 		case c == '.':
 			b, start = endElement(b, key[start:i]), i+1
 		case c == '[':
-			end := strings.IndexByte(key[i:], ']')
+			end := closingBracket(key, i)
 			if end < 0 {
 				continue
 			}
-			b = append(endElement(b, key[start:i]), key[i+1:i+end]...) // a bracketed element counts as it stands
-			i += end
-			start = i + 1
+			b = append(endElement(b, key[start:i]), bracketed(key[i+1:end])...)
+			i, start = end, end+1
 		case 'A' <= c && c <= 'Z':
 			b = append(b, c+('a'-'A'))
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= 0x80:
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
 			b = append(b, c)
 		}
 	}
@@ -36,6 +38,25 @@ func uniform(key string) string {
 	}
 	return string(b)
 }
+
+// closingBracket returns where the bracket at open is closed, or -1. Brackets nest.
+func closingBracket(key string, open int) int {
+	depth := 0
+	for i := open; i < len(key); i++ {
+		switch key[i] {
+		case '[':
+			depth++
+		case ']':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// bracketed is the uniform form of what stands in brackets: as it stands, and no dot in it ends an element.
+func bracketed(element string) string { return strings.ReplaceAll(element, ".", "\x00") }
 
 // endElement ends an element with a dot. One of which nothing is left stays as it was written: it must not become its parent.
 func endElement(b []byte, written string) []byte {
@@ -96,8 +117,8 @@ func writtenBelow(key string, elements int) string {
 					return key[i:]
 				}
 			}
-			for i < len(key) && key[i] != ']' {
-				i++
+			if end := closingBracket(key, i); end >= 0 {
+				i = end
 			}
 		}
 	}
@@ -141,12 +162,11 @@ func isName(key string) bool {
 		case c == '.' && element && i+1 < len(key):
 			element = false
 		case c == '[':
-			end := strings.IndexByte(key[i:], ']')
-			if end < 2 {
+			end := closingBracket(key, i)
+			if end < i+2 {
 				return false
 			}
-			i += end
-			element = true
+			i, element = end, true
 		default:
 			return false
 		}
@@ -182,21 +202,41 @@ func split(key string) []string {
 			end(i)
 			start = i + 1
 		case '[':
-			closed := strings.IndexByte(key[i:], ']')
+			closed := closingBracket(key, i)
 			if closed < 0 {
 				continue
 			}
 			end(i)
-			all = append(all, key[i:i+closed+1])
-			i += closed
-			start = i + 1
+			all = append(all, key[i:closed+1])
+			i, start = closed, closed+1
 		}
 	}
 	end(len(key))
 	return all
 }
 
-// canonical reports whether a key is written in kebab form, which wins over other spellings in one source.
+// before reports whether Spring takes a over b where both spell one key in one source: the kebab form, else whichever Java's
+// HashSet holds first.
+func before(a, b string) bool {
+	if canonical(a) != canonical(b) {
+		return canonical(a)
+	}
+	if dashes := strings.Count(a, "-") - strings.Count(b, "-"); canonical(a) && dashes != 0 {
+		return dashes > 0
+	}
+	return javaBucket(a) < javaBucket(b)
+}
+
+// canonical reports whether a key is written in kebab form.
 func canonical(key string) bool {
 	return !strings.ContainsAny(key, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+}
+
+// javaBucket is where a small HashSet of Java keeps a text.
+func javaBucket(s string) int32 {
+	var hash int32
+	for _, unit := range utf16.Encode([]rune(s)) {
+		hash = 31*hash + int32(unit)
+	}
+	return (hash ^ int32(uint32(hash)>>16)) & 15
 }

@@ -33,7 +33,7 @@ func (l *loader) properties(name string, data []byte, asUTF8 bool) ([][]entry, e
 		}
 		content = string(runes)
 	}
-	r := &propertiesReader{name: name, lines: strings.Split(newlines.Replace(content), "\n")}
+	r := &propertiesReader{name: name, text: []rune(newlines.Replace(content)), column: -1}
 	return r.documents()
 }
 
@@ -49,48 +49,118 @@ func firstNonASCII(s string) int {
 	return 0
 }
 
-// propertiesReader reads the lines of a .properties file.
+// propertiesReader reads a .properties file character by character, exactly as Spring's OriginTrackedPropertiesLoader does: what
+// it makes of odd escapes and comments depends on it.
 type propertiesReader struct {
-	name  string
-	lines []string
-	next  int
+	name    string
+	text    []rune
+	next    int // in text
+	line    int // of next, from 0
+	column  int
+	char    rune   // the current one; end at the end
+	escaped bool   // stood behind a backslash
+	failed  Origin // of a \u without four digits
+	comment rune   // how the comment above starts, 0 when the line above is none
 }
 
-const propertySpace = " \t\f"
+const endOfFile rune = -1
+
+// raw takes the next character as it stands.
+func (r *propertiesReader) raw() {
+	if r.next >= len(r.text) {
+		r.char = endOfFile
+		return
+	}
+	if r.char = r.text[r.next]; r.char == '\n' {
+		r.line++
+	}
+	r.next++
+}
+
+// read takes the next character, without the blanks that indent a line, and resolves a backslash.
+func (r *propertiesReader) read() bool {
+	r.escaped = false
+	r.raw()
+	if r.column++; r.column == 0 {
+		r.skipBlanks()
+	}
+	switch r.char {
+	case '\\':
+		r.escaped = true
+		r.unescape()
+	case '\n':
+		r.column = -1
+	}
+	return r.char != endOfFile
+}
+
+func (r *propertiesReader) skipBlanks() {
+	for r.isBlank() {
+		r.raw()
+		r.column++
+	}
+}
+
+func (r *propertiesReader) unescape() {
+	switch r.raw(); r.char {
+	case 't':
+		r.char = '\t'
+	case 'r':
+		r.char = '\r'
+	case 'n':
+		r.char = '\n'
+	case 'f':
+		r.char = '\f'
+	case '\n':
+		r.column = -1
+		r.read()
+	case 'u':
+		n, err := strconv.ParseUint(string(r.text[r.next:min(r.next+4, len(r.text))]), 16, 32)
+		if err != nil || r.next+4 > len(r.text) {
+			r.failed = Origin{Source: r.name, Line: r.line + 1, Column: r.column + 1}
+			return
+		}
+		r.char, r.next = rune(n), r.next+4
+	}
+}
+
+func (r *propertiesReader) isBlank() bool {
+	return !r.escaped && (r.char == ' ' || r.char == '\t' || r.char == '\f')
+}
+
+func (r *propertiesReader) endOfLine() bool {
+	return r.char == endOfFile || !r.escaped && r.char == '\n'
+}
 
 // documents returns the entries of each document. Documents are separated by #--- or !--- alone on a line that does not start
 // with a blank and has no comment of the same kind directly above or below it.
 func (r *propertiesReader) documents() ([][]entry, error) {
 	var documents [][]entry
 	var current []entry
-	comment := byte(0) // how the line above starts, if it is a comment
-	for r.next < len(r.lines) {
-		raw := r.lines[r.next]
-		line := strings.TrimLeft(raw, propertySpace)
-		switch {
-		case line == "":
-			r.next++
-			comment = 0
-		case line[0] == '#' || line[0] == '!':
-			r.next++
-			if len(line) == len(raw) && comment != line[0] && strings.TrimRight(line[1:], propertySpace) == "---" {
-				if len(current) > 0 {
-					documents, current = append(documents, current), nil
-				}
-				continue
+	for r.read() {
+		if r.char != '#' && r.char != '!' {
+			r.comment = 0
+			current = append(current, r.property()...)
+			if r.failed.Line > 0 {
+				return nil, r.malformed()
 			}
-			if len(current) == 0 && len(documents) > 0 { // a comment below the separator makes it one too
-				current, documents = documents[len(documents)-1], documents[:len(documents)-1]
-			}
-			comment = line[0]
-		default:
-			comment = 0
-			more, err := r.property()
-			if err != nil {
-				return nil, err
-			}
-			current = append(current, more...)
+			continue
 		}
+		prefix := r.char
+		if r.separates() {
+			if len(current) > 0 {
+				documents, current = append(documents, current), nil
+			}
+			continue
+		}
+		if len(current) == 0 && len(documents) > 0 { // a comment below the separator makes it one too
+			current, documents = documents[len(documents)-1], documents[:len(documents)-1]
+		}
+		r.comment = prefix
+		for r.char != '\n' && r.char != endOfFile {
+			r.raw()
+		}
+		r.column = -1
 	}
 	if len(current) > 0 || len(documents) == 0 {
 		documents = append(documents, current)
@@ -98,129 +168,104 @@ func (r *propertiesReader) documents() ([][]entry, error) {
 	return documents, nil
 }
 
+func (r *propertiesReader) malformed() error {
+	return &LoadError{
+		Origin: r.failed, Problem: `\u must be followed by four hexadecimal digits`,
+		Excerpt: excerpt(strings.Split(string(r.text), "\n"), r.failed.Line, r.failed.Column), Advice: "Correct " + r.name + ".",
+	}
+}
+
+// separates reports whether a comment is the end of a document. It may read on.
+func (r *propertiesReader) separates() bool {
+	if r.comment == r.char {
+		return false
+	}
+	dashes := r.column == 0
+	for range 3 {
+		if dashes {
+			r.read()
+			dashes = r.char == '-'
+		}
+	}
+	if !r.endOfLine() {
+		r.read()
+		r.skipBlanks()
+	}
+	return dashes && r.endOfLine()
+}
+
 // property reads a key and its value. key[] = a, b is a list.
-func (r *propertiesReader) property() ([]entry, error) {
-	at := Origin{Source: r.name, Line: r.next + 1}
-	raw := r.lines[r.next]
-	line := strings.TrimLeft(raw, propertySpace)
-	indent := len(raw) - len(line)
-	for r.next++; continues(line) && r.next < len(r.lines); r.next++ {
-		line = line[:len(line)-1] + strings.TrimLeft(r.lines[r.next], propertySpace)
-	}
-	if continues(line) {
-		line = line[:len(line)-1]
-	}
-	rawKey, rawValue := splitProperty(line)
-	at.Column = indent + utf8.RuneCountInString(line[:len(line)-len(rawValue)]) + 1
-	if at.Column > utf8.RuneCountInString(raw)+1 { // the value stands in a later line
-		at.Column = indent + 1
-	}
-	key, err := r.unescape(rawKey, at)
-	if err != nil || key == "" {
-		return nil, err
-	}
+func (r *propertiesReader) property() []entry {
+	key := r.key()
 	list, isList := strings.CutSuffix(key, "[]")
 	if !isList {
-		value, err := r.unescape(rawValue, at)
-		return []entry{{key: key, value: value, origin: at}}, err
+		e := r.value(key, false)
+		if key == "" {
+			return nil
+		}
+		return []entry{e}
 	}
 	var entries []entry
-	for i, part := range splitUnescaped(rawValue) {
-		value, err := r.unescape(strings.TrimLeft(part, propertySpace), at)
-		if err != nil {
-			return nil, err
+	for {
+		entries = append(entries, r.value(indexed(list, len(entries)), true))
+		if !r.endOfLine() {
+			r.read()
 		}
-		entries = append(entries, entry{key: indexed(list, i), value: value, origin: at})
+		if r.endOfLine() {
+			return entries
+		}
 	}
-	return entries, nil
 }
 
-// continues reports whether a line ends in an odd number of backslashes.
-func continues(line string) bool {
-	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
-}
-
-func splitProperty(line string) (key, value string) {
-	end := 0
-	for ; end < len(line); end++ {
-		if line[end] == '\\' {
-			end++
-			continue
-		}
-		if strings.IndexByte("=:"+propertySpace, line[end]) >= 0 {
+func (r *propertiesReader) key() string {
+	var b []rune
+	afterBlank := false
+	for !r.endOfLine() {
+		if !r.escaped && (r.char == '=' || r.char == ':') {
+			r.read()
 			break
 		}
-	}
-	end = min(end, len(line))
-	key = line[:end]
-	value = strings.TrimLeft(line[end:], propertySpace)
-	if value != "" && (value[0] == '=' || value[0] == ':') {
-		value = strings.TrimLeft(value[1:], propertySpace)
-	}
-	return key, value
-}
-
-// splitUnescaped splits at commas without a backslash.
-func splitUnescaped(s string) []string {
-	var parts []string
-	start := 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case ',':
-			parts = append(parts, s[start:i])
-			start = i + 1
+		if afterBlank && !r.isBlank() {
+			break
 		}
+		afterBlank = r.isBlank()
+		b = append(b, r.char)
+		r.read()
 	}
-	return append(parts, s[start:])
+	return strings.TrimFunc(decoded(b), func(c rune) bool { return c <= ' ' })
 }
 
-func (r *propertiesReader) unescape(s string, at Origin) (string, error) {
-	if !strings.ContainsRune(s, '\\') {
-		return s, nil
+func (r *propertiesReader) value(key string, ofList bool) entry {
+	for r.isBlank() && !r.endOfLine() {
+		r.read()
 	}
+	e := entry{key: key, origin: Origin{Source: r.name, Line: r.line + 1, Column: r.column + 1}}
+	if r.endOfLine() { // its line has been counted
+		e.origin.Line, e.origin.Column = r.line, 0
+	}
+	var b []rune
+	for !r.endOfLine() && !(ofList && !r.escaped && r.char == ',') {
+		b = append(b, r.char)
+		r.read()
+	}
+	e.value = decoded(b)
+	return e
+}
+
+// decoded joins the pairs that \u gives.
+func decoded(units []rune) string {
 	var b strings.Builder
-	var half rune // of a pair of surrogates
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r':
-			b.WriteByte('\r')
-		case 'f':
-			b.WriteByte('\f')
-		case 'u':
-			n, err := strconv.ParseUint(s[i+1:min(i+5, len(s))], 16, 32)
-			if err != nil || i+4 >= len(s) {
-				return "", &LoadError{
-					Origin: at, Problem: `\u must be followed by four hexadecimal digits`,
-					Excerpt: excerpt(r.lines, at.Line, 0), Advice: "Correct " + r.name + ".",
-				}
+	for i := 0; i < len(units); i++ {
+		c := units[i]
+		if utf16.IsSurrogate(c) && i+1 < len(units) {
+			if pair := utf16.DecodeRune(c, units[i+1]); pair != utf8.RuneError {
+				c = pair
+				i++
 			}
-			i += 4
-			switch c := rune(n); {
-			case utf16.IsSurrogate(c) && half == 0 && strings.HasPrefix(s[i+1:], `\u`):
-				half = c
-				continue
-			case half != 0:
-				b.WriteRune(utf16.DecodeRune(half, c))
-			default:
-				b.WriteRune(c)
-			}
-			half = 0
-		default:
-			b.WriteByte(s[i])
 		}
+		b.WriteRune(c)
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 // readXML returns the entries of Java's XML form of properties.

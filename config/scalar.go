@@ -156,7 +156,12 @@ func javaDouble(f float64) string {
 		return "-Infinity"
 	}
 	if size := math.Abs(f); size != 0 && (size < 1e-3 || size >= 1e7) {
-		s := strconv.FormatFloat(f, 'E', -1, 64) // 1E+08
+		s := strconv.FormatFloat(f, 'E', -1, 64)                                      // 1E+08
+		if two := strconv.FormatFloat(f, 'E', 1, 64); !strings.ContainsRune(s, '.') { // as near as two digits come: 4.9E-324
+			if same, err := strconv.ParseFloat(two, 64); err == nil && same == f {
+				s = two
+			}
+		}
 		mantissa, exponent, _ := strings.Cut(s, "E")
 		if !strings.ContainsRune(mantissa, '.') {
 			mantissa += ".0"

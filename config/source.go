@@ -29,13 +29,14 @@ func (o Origin) String() string {
 type kind uint8
 
 const (
-	text      kind = iota
-	number         // written as one in YAML or JSON
-	boolean        // likewise
-	null           // counts as an empty text
-	emptyList      // hides lists of lower sources
-	emptyMap       // hides nothing
-	literal        // text in which placeholders are not resolved
+	text       kind = iota
+	number          // written as one in YAML or JSON
+	boolean         // likewise
+	null            // counts as an empty text
+	emptyList       // hides lists of lower sources
+	noElements      // likewise, in JSON, where it stays one in a tree
+	emptyMap        // hides nothing
+	literal         // text in which placeholders are not resolved
 )
 
 // entry is one key of a source.
@@ -72,11 +73,13 @@ func newSource(name string, entries []entry) *Source {
 
 func (s *Source) index(i int, u string) {
 	s.uniforms[i] = u
-	if before, twice := s.byName[u]; twice && canonical(s.entries[before].key) && !canonical(s.entries[i].key) {
-		return // of two spellings the canonical one counts
+	if known, twice := s.byName[u]; twice && s.entries[known].key != s.entries[i].key && !before(s.entries[i].key, s.entries[known].key) {
+		return
 	}
 	s.byName[u] = i
-	s.indexLists(u)
+	if s.entries[i].kind != emptyMap { // which is no element
+		s.indexLists(u)
+	}
 }
 
 // indexLists notes every list that a key is in.

@@ -364,21 +364,46 @@ func (f *flattener) merge(key string, node *yaml.Node, seen map[string]*yaml.Nod
 
 // element returns a mapping's key as an element of a path: what is not a text is bracketed.
 func (f *flattener) element(name *yaml.Node) (string, error) {
-	for name.Kind == yaml.AliasNode {
-		if !f.anchored[name.Alias] {
-			return "", f.unknownAnchor(name)
-		}
-		name = name.Alias
-	}
-	if name.Kind != yaml.ScalarNode {
-		return "", f.fault(name, "a key must be a text")
-	}
-	value, k, err := yamlScalar(name)
-	if err != nil {
-		return "", f.fault(name, err.Error())
-	}
+	value, k, err := f.javaText(name, 0)
 	if k == text {
-		return value, nil
+		return value, err
 	}
-	return "[" + value + "]", nil
+	return "[" + value + "]", err
+}
+
+// javaText is what Java prints of a key: [a, b] of a list, {a=b} of a map.
+func (f *flattener) javaText(node *yaml.Node, depth int) (string, kind, error) {
+	switch {
+	case depth > 20:
+		return "", text, f.fault(node, "a key is nested too deeply")
+	case node.Kind == yaml.AliasNode && !f.anchored[node.Alias]:
+		return "", text, f.unknownAnchor(node)
+	case node.Kind == yaml.AliasNode:
+		return f.javaText(node.Alias, depth+1)
+	case node.Kind == yaml.ScalarNode:
+		value, k, err := yamlScalar(node)
+		if err != nil {
+			return "", text, f.fault(node, err.Error())
+		}
+		if k == null && depth == 0 {
+			value = "null"
+		}
+		return value, k, nil
+	}
+	parts := make([]string, len(node.Content))
+	for i, child := range node.Content {
+		part, _, err := f.javaText(child, depth+1)
+		if err != nil {
+			return "", text, err
+		}
+		parts[i] = part
+	}
+	if node.Kind == yaml.SequenceNode {
+		return "[" + strings.Join(parts, ", ") + "]", emptyList, nil
+	}
+	pairs := make([]string, 0, len(parts)/2)
+	for i := 0; i+1 < len(parts); i += 2 {
+		pairs = append(pairs, parts[i]+"="+parts[i+1])
+	}
+	return "{" + strings.Join(pairs, ", ") + "}", emptyMap, nil
 }

@@ -46,7 +46,7 @@ func effective(c *config.Config, key, kind string) (any, error) {
 	case "list":
 		return present(config.Bind[[]string](c, key, nil))
 	case "ints":
-		return present(config.Bind[[]int32](c, key, nil))
+		return present(config.Bind[[]*int32](c, key, nil))
 	case "set":
 		list, err := config.Bind[[]string](c, key, nil)
 		for i := len(list) - 1; i >= 0; i-- {
