@@ -22,27 +22,40 @@ func (l *loader) cloudPlatform() (string, error) {
 			return name, nil
 		}
 	}
-	variables := b.c.variables()
+	return platformOf(b.c.variables()), nil
+}
+
+// CloudPlatform says where the program runs: what spring.main.cloud-platform says, else what the environment betrays, else none.
+func (c *Config) CloudPlatform() string {
+	forced, _ := c.Lookup("spring.main.cloud-platform")
+	if name, err := Choice(forced, platforms...); err == nil {
+		return name
+	}
+	return platformOf(c.variables())
+}
+
+// platformOf returns the platform that sets such variables.
+func platformOf(variables map[string]string) string {
 	has := func(names ...string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { _, set := variables[name]; return !set })
 	}
 	switch {
 	case has("VCAP_APPLICATION"), has("VCAP_SERVICES"):
-		return "cloud-foundry", nil
+		return "cloud-foundry"
 	case has("DYNO"):
-		return "heroku", nil
+		return "heroku"
 	case has("HC_LANDSCAPE"):
-		return "sap", nil
+		return "sap"
 	case has("NOMAD_ALLOC_ID"):
-		return "nomad", nil
+		return "nomad"
 	case has("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"), services(variables):
-		return "kubernetes", nil
+		return "kubernetes"
 	case has("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_RESOURCE_GROUP", "WEBSITE_SKU"):
-		return "azure-app-service", nil
+		return "azure-app-service"
 	case strings.HasPrefix(variables["AWS_EXECUTION_ENV"], "AWS_ECS"):
-		return "aws-ecs", nil
+		return "aws-ecs"
 	}
-	return "none", nil
+	return "none"
 }
 
 // services reports whether Kubernetes announces a service by a pair of variables.

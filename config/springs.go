@@ -25,6 +25,8 @@ inet-utils initial-status instance-enabled-onit namespace registry secure-health
 threshold.file`,
 		"spring.cloud.loadbalancer": `api-version cache call-get-with-request-on-delegates eager-load health-check hint hint-header-name retry service-discovery
 stats sticky-session subset x-forwarded`,
+		"spring.web.error":         `path whitelabel`,
+		"spring.web.resources":     `chain`,
 		"spring.http.clients":      `cookie-handling imperative reactive redirects ssl`,
 		"management.server":        `add-application-context-header address base-path port servlet ssl`,
 		"management.endpoints.web": `base-path cors discovery exposure path-mapping`,

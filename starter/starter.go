@@ -12,6 +12,7 @@ import (
 	"github.com/archimedes-go/archimedes/modules/invoker"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 	"github.com/archimedes-go/archimedes/modules/logging"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
 	"github.com/archimedes-go/archimedes/modules/web"
 )
@@ -28,7 +29,7 @@ func Join(bundles ...func(*config.Config) fx.Option) func(*config.Config) fx.Opt
 }
 
 // base is what every program has.
-var base = Join(logging.Module, telemetry.Module, health.Module, discovery.Module)
+var base = Join(logging.Module, telemetry.Module, health.Module, discovery.Module, ssl.Module)
 
 // Service is a whole microservice: it serves HTTP with health and info, is traced, registers in Eureka and calls others by
 // name. With eureka.server.enabled it is a Eureka server besides.

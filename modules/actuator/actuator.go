@@ -72,7 +72,7 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	scheme := "http"
-	if r.TLS != nil {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" { // package web lets only trusted ones through
 		scheme = "https"
 	}
 	self := scheme + "://" + r.Host + h.base

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 )
 
 // Config is what "management.endpoints.web" in application.yml can say.
@@ -48,9 +49,10 @@ func canonical(id string) string {
 
 // ServerConfig is what "management.server" can say.
 type ServerConfig struct {
-	Port     *int   `config:"port"`      // of a listener of its own, 0 for any; -1 for no actuator; default the program's listener
-	Address  string `config:"address"`   // of that listener; default all
-	BasePath string `config:"base-path"` // prefix there; default none
+	Port     *int             `config:"port"`      // of a listener of its own, 0 for any; -1 for no actuator; default the program's listener
+	Address  string           `config:"address"`   // of that listener; default all
+	BasePath string           `config:"base-path"` // prefix there; default none
+	SSL      ssl.ServerConfig `config:"ssl"`
 }
 
 // Validate reports everything that cannot work.
@@ -61,6 +63,12 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.BasePath != "" && !strings.HasPrefix(c.BasePath, "/") {
 		faults = append(faults, config.FieldError{Key: "base-path", Problem: "must start with /"})
+	}
+	if c.SSL.On() {
+		var own config.FieldError
+		if err := c.SSL.Validate(); errors.As(err, &own) {
+			faults = append(faults, config.FieldError{Key: "ssl." + own.Key, Problem: own.Problem})
+		}
 	}
 	return errors.Join(faults...)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/actuator/endpoint"
 	"github.com/archimedes-go/archimedes/modules/health"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 	"github.com/archimedes-go/archimedes/modules/web"
 )
 
@@ -53,6 +54,8 @@ type params struct {
 	Server    ServerConfig
 	Checks    *health.Checks
 	Endpoints []endpoint.Endpoint `group:"actuator.endpoints"`
+	Bundles   *ssl.Bundles        `optional:"true"`
+	Settings  *config.Config
 	Log       *slog.Logger
 }
 
@@ -67,6 +70,15 @@ func newMount(p params) web.Mount {
 	return web.Mount{Prefix: h.Base(), Handler: h}
 }
 
-func newListener(p params) web.Listener {
-	return web.Listener{Name: "management", Address: p.Server.Address, Port: *p.Server.Port, Key: "management.server.port", Handler: p.handler(p.Server.BasePath)}
+func newListener(p params) (web.Listener, error) {
+	l := web.Listener{Name: "management", Address: p.Server.Address, Port: *p.Server.Port, Key: "management.server.port", Handler: p.handler(p.Server.BasePath)}
+	if !p.Server.SSL.On() {
+		return l, nil
+	}
+	bundles, err := ssl.From(p.Bundles, p.Settings, p.Log)
+	if err != nil {
+		return l, err
+	}
+	l.TLS, err = bundles.Server("management.server.ssl", p.Server.SSL, "http/1.1")
+	return l, err
 }

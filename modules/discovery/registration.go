@@ -16,6 +16,8 @@ type Address struct {
 	Port           int    // the port really bound
 	Secure         bool   // whether that port speaks TLS
 	ManagementPort int    // port of the actuator when it has a listener of its own, else 0
+
+	ManagementSecure bool // whether that one speaks TLS
 }
 
 // Registration is a place where this program is listed, such as a Eureka server. The steps are taken in this order, each

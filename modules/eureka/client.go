@@ -19,6 +19,7 @@ import (
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 )
 
 // Instance is everything that a Eureka server knows of one instance (Netflix: InstanceInfo).
@@ -58,6 +59,7 @@ type Option interface{ apply(*options) }
 
 type options struct {
 	transport http.RoundTripper
+	bundle    *ssl.Bundle
 	log       *slog.Logger
 	listeners []Listener
 	identity  func() string
@@ -72,6 +74,9 @@ func (f optionFunc) apply(o *options) { f(o) }
 func WithTransport(rt http.RoundTripper) Option {
 	return optionFunc(func(o *options) { o.transport = rt })
 }
+
+// WithBundle makes TLS connections with the bundle's certificate and authorities. Default: what eureka.client.tls says of files.
+func WithBundle(b *ssl.Bundle) Option { return optionFunc(func(o *options) { o.bundle = b }) }
 
 // WithLogger says when no server answers, and when one does again. Default: nothing is said.
 func WithLogger(log *slog.Logger) Option {
@@ -109,7 +114,14 @@ func NewClient(cfg ClientConfig, opts ...Option) (*Client, error) {
 	// An eighth of the interval for each but the last, so that with two servers a look is answered within a quarter.
 	c.patience = max(cfg.FetchInterval/8, 500*time.Millisecond)
 	if o.transport == nil {
-		c.http, c.renewals = newTransport(cfg), newTransport(cfg)
+		bundle, err := o.bundle, error(nil)
+		if bundle == nil && cfg.TLS.Bundle == "" {
+			bundle, err = cfg.TLS.Load("eureka.client.tls", ssl.Files)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("eureka: %w", err)
+		}
+		c.http, c.renewals = transportFor(cfg, bundle), transportFor(cfg, bundle)
 	}
 	return c, nil
 }

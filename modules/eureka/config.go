@@ -2,17 +2,16 @@ package eureka
 
 import (
 	"cmp"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 )
 
 // ClientConfig is what "eureka.client" in application.yml can say.
@@ -33,7 +32,7 @@ type ClientConfig struct {
 	Order            int                      `config:"order"`                                         // place among the resolvers; default 0
 	MaxResponse      config.DataSize          `config:"max-response-size"`                             // ours: of an answer, unpacked; default 256MB
 	Auth             map[string]AuthConfig    `config:"auth"`                                          // ours: zone → credentials, for servers without credentials in their URL; default none
-	TLS              TLSConfig                `config:"tls"`
+	TLS              ssl.ClientConfig         `config:"tls"`
 	Transport        TransportConfig          `config:"transport"`
 	HealthCheck      HealthCheckConfig        `config:"healthcheck"`
 	CheckInterval    time.Duration            `config:"instance-info-replication-interval-seconds,unit=s"` // in which the program's health is checked three times, with healthcheck.enabled; default 30s
@@ -59,11 +58,6 @@ type TimeoutConfig struct {
 type AuthConfig struct {
 	Username string        `config:"username"` // default none
 	Password config.Secret `config:"password"` // default none
-}
-
-// TLSConfig is "eureka.client.tls".
-type TLSConfig struct {
-	TrustStore string `config:"trust-store"` // PEM file of the authorities that servers are trusted by; file: may stand before it; default the system's
 }
 
 // TransportConfig is "eureka.client.transport".
@@ -120,9 +114,6 @@ func (c ClientConfig) Validate() error {
 	if c.MaxResponse <= 0 {
 		fault("max-response-size", "must be positive")
 	}
-	if _, err := c.TLS.pool(); err != nil {
-		fault("tls.trust-store", err.Error())
-	}
 	for _, zone := range slices.Sorted(maps.Keys(c.Auth)) {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(c.ServiceURL)), func(known string) bool { return strings.EqualFold(known, zone) }) {
 			fault("auth."+zone, "is no zone of service-url")
@@ -169,22 +160,6 @@ func (c ClientConfig) servers() []server {
 		}
 	}
 	return all
-}
-
-// pool returns the authorities; nil are the system's.
-func (c TLSConfig) pool() (*x509.CertPool, error) {
-	if c.TrustStore == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(strings.TrimPrefix(c.TrustStore, "file:"))
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form (a PKCS12 or JKS store is converted with keytool and openssl)", c.TrustStore)
-	}
-	return pool, nil
 }
 
 func isDefault(zone string) bool {

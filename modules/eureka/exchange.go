@@ -14,16 +14,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/archimedes-go/archimedes/modules/ssl"
 )
 
 // newTransport returns a transport for a handful of servers. Eureka is inside the estate, so no proxy of the environment
 // stands in between.
-func newTransport(cfg ClientConfig) *http.Transport {
+func newTransport(cfg ClientConfig, own *tls.Config) *http.Transport {
 	connect, read := cfg.timeouts()
 	return &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: connect, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   connect,
-		TLSClientConfig:       tlsConfig(cfg),
+		TLSClientConfig:       own,
 		ResponseHeaderTimeout: read,
 		IdleConnTimeout:       cfg.IdleTimeout,
 		MaxIdleConnsPerHost:   4,
@@ -31,12 +33,12 @@ func newTransport(cfg ClientConfig) *http.Transport {
 	}
 }
 
-func tlsConfig(cfg ClientConfig) *tls.Config {
-	pool, err := cfg.TLS.pool()
-	if err != nil || pool == nil { // Validate has seen it
-		return nil
+// transportFor returns a transport that follows the bundle, where there is one.
+func transportFor(cfg ClientConfig, bundle *ssl.Bundle) http.RoundTripper {
+	if bundle == nil {
+		return newTransport(cfg, nil)
 	}
-	return &tls.Config{RootCAs: pool}
+	return bundle.Transport(func(own *tls.Config) *http.Transport { return newTransport(cfg, own) })
 }
 
 // age makes connections anew after a while, so that the names of servers are looked up again.

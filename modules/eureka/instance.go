@@ -91,9 +91,13 @@ func (c InstanceConfig) urls(i *Instance, id Identity, bound discovery.Address) 
 		return scheme + "://" + net.JoinHostPort(i.HostName, strconv.Itoa(port))
 	}
 	own := base(scheme, port)
+	managementScheme := "http"
+	if bound.ManagementSecure {
+		managementScheme = "https"
+	}
 	management, actuator := own, join(id.ContextPath, id.ActuatorPath)
 	if bound.ManagementPort != 0 {
-		management, actuator = base("http", bound.ManagementPort), join(id.ManagementBasePath, id.ActuatorPath)
+		management, actuator = base(managementScheme, bound.ManagementPort), join(id.ManagementBasePath, id.ActuatorPath)
 	}
 	i.HomePageURL = firstOf(c.explicit(c.HomePage, i), own+join(id.ContextPath, c.HomePagePath))
 	i.StatusPageURL = firstOf(c.explicit(c.StatusPage, i), management+firstOf(c.StatusPagePath, actuator+"/info"))

@@ -12,6 +12,7 @@ import (
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/health"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 )
 
 // Module provides a [*Client], a [*Replica] that resolves services, and a [*Registrar] that lists this program. It needs
@@ -141,12 +142,22 @@ type clientParams struct {
 	Listeners []Listener        `group:"eureka.listeners"`
 	Transport http.RoundTripper `name:"eureka.transport" optional:"true"`
 	Identity  identity
+	Bundles   *ssl.Bundles `optional:"true"`
+	Settings  *config.Config
 	Log       *slog.Logger
 	Hooks     fx.Lifecycle
 }
 
 func newClient(p clientParams) (*Client, error) {
-	client, err := NewClient(p.Config, WithLogger(p.Log), WithListeners(p.Listeners...), WithTransport(p.Transport), WithIdentity(p.Identity))
+	bundles, err := ssl.From(p.Bundles, p.Settings, p.Log)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := bundles.Client("eureka.client.tls", p.Config.TLS)
+	if err != nil {
+		return nil, err
+	}
+	client, err := NewClient(p.Config, WithLogger(p.Log), WithListeners(p.Listeners...), WithTransport(p.Transport), WithIdentity(p.Identity), WithBundle(bundle))
 	if err != nil {
 		return nil, err
 	}

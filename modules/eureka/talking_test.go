@@ -64,7 +64,7 @@ func TestATrustStoreThatHoldsNoCertificateIsNamed(t *testing.T) {
 	for _, file := range []string{empty, "file:/does/not/exist.pem"} {
 		cfg := eureka.DefaultClientConfig()
 		cfg.TLS.TrustStore = file
-		err := cfg.Validate()
+		_, err := eureka.NewClient(cfg)
 		require.ErrorContains(t, err, "tls.trust-store")
 		require.ErrorContains(t, err, strings.TrimPrefix(file, "file:"))
 	}

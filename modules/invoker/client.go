@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
 
@@ -152,6 +153,7 @@ type core struct {
 	tracer   *telemetry.ClientTracer
 	http     http.RoundTripper
 	tls      *tls.Config
+	bundle   *ssl.Bundle
 	own      transports // for calls with TLS settings of their own
 	log      *slog.Logger
 
@@ -178,6 +180,10 @@ func WithTransport(rt http.RoundTripper) ClientOption { return func(c *core) { c
 
 // WithTLS makes TLS connections as cfg says, such as with the authorities of an estate of one's own. Default: the system's.
 func WithTLS(cfg *tls.Config) ClientOption { return func(c *core) { c.tls = cfg } }
+
+// WithBundle makes TLS connections with the bundle's certificate and authorities, and with others once it has changed. A nil
+// bundle is none.
+func WithBundle(b *ssl.Bundle) ClientOption { return func(c *core) { c.bundle = b } }
 
 // WithTracer makes a span of every attempt. Default: none, and no trace is passed on.
 func WithTracer(t *telemetry.ClientTracer) ClientOption { return func(c *core) { c.tracer = t } }
@@ -207,7 +213,11 @@ func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, op
 	for _, o := range options {
 		o(c)
 	}
-	if c.http == nil {
+	switch {
+	case c.http != nil:
+	case c.bundle != nil:
+		c.http = c.bundle.Transport(func(own *tls.Config) *http.Transport { return transport(cfg, own) })
+	default:
 		c.http = transport(cfg, c.tls)
 	}
 	c.own.make = func(own *tls.Config) *http.Transport { return transport(cfg, own) }

@@ -15,6 +15,12 @@ type Config struct {
 	TotalTimeout   time.Duration   `config:"total-timeout"`     // ours: of a whole call, its attempts and redirects, to the end of a body that is converted, else to the headers; default 0, none
 	Redirects      string          `config:"redirects"`         // follow-when-possible, follow or dont-follow; default follow-when-possible
 	MaxResponse    config.DataSize `config:"max-response-size"` // ours: of a body that is converted, not of one that is streamed; default 64MB
+	SSL            SSL             `config:"ssl"`
+}
+
+// SSL is "spring.http.clients.ssl".
+type SSL struct {
+	Bundle string `config:"bundle"` // of spring.ssl.bundle: certificate and authorities of TLS calls; default none, the system's authorities
 }
 
 // DefaultConfig returns the settings in force when application.yml is silent.

@@ -70,7 +70,7 @@ func (t *ServerTracer) End(span trace.Span, status int, err error) {
 func requestAttributes(r *http.Request, method, original, route string) []attribute.KeyValue {
 	attributes := make([]attribute.KeyValue, 0, 12)
 	scheme := "http"
-	if r.TLS != nil {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" { // package web lets only trusted ones through
 		scheme = "https"
 	}
 	attributes = append(attributes, semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(scheme), semconv.URLPath(r.URL.Path))

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -37,25 +38,30 @@ type ErrorHandler func(err error, c echo.Context)
 
 // newEcho returns an Echo with our error handling and middleware. Routes come later, with assemble, so that constructors of
 // routes may ask for it.
-func newEcho(cfg Config, tracer *telemetry.ServerTracer, log *slog.Logger, onError ErrorHandler, middleware []Middleware) *echo.Echo {
+func newEcho(cfg Config, lasting *lasting, tracer *telemetry.ServerTracer, log *slog.Logger, onError ErrorHandler, middleware []Middleware, files *static) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect() // Echo's default believes what callers say of themselves
-	if cfg.ForwardHeaders != "none" {
-		e.IPExtractor = echo.ExtractIPFromXFFHeader()
-	}
-	o := &observer{tracer: tracer, log: log}
+	e.IPExtractor = echo.ExtractIPDirect() // Echo's default believes what callers say of themselves; see forwarded
+	e.Validator = validation{}
+	o := &observer{tracer: tracer, lasting: lasting, timeout: cfg.RequestTimeout, documents: newDocuments(cfg), log: log}
 	e.HTTPErrorHandler = o.sendProblem
 	if onError != nil {
 		e.HTTPErrorHandler = echo.HTTPErrorHandler(onError)
 	}
 	e.Use(o.observe)
-	if cfg.MaxBody > 0 {
-		e.Use(limitBody(int64(cfg.MaxBody)))
+	if cfg.CORS.on() {
+		e.Use(newCORS(cfg.CORS))
 	}
+	if cfg.Compression.Enabled {
+		e.Use(newCompression(cfg.Compression).middleware)
+	}
+	e.Use(limitBody(int64(cfg.MaxBody), cfg.Tomcat.ConnectionTimeout))
 	slices.SortStableFunc(middleware, func(a, b Middleware) int { return cmp.Compare(a.Order, b.Order) })
 	for _, m := range middleware {
 		e.Use(m.Func)
+	}
+	if files != nil {
+		e.Use(files.middleware)
 	}
 	return e
 }
@@ -89,27 +95,43 @@ func assemble(e *echo.Echo, routes []Routes, mounts []Mount, log *slog.Logger) {
 
 // observer makes the span of each request, recovers panics, and turns errors into answers.
 type observer struct {
-	tracer *telemetry.ServerTracer
-	log    *slog.Logger
+	tracer    *telemetry.ServerTracer
+	lasting   *lasting
+	timeout   time.Duration // 0: none
+	documents *documents
+	log       *slog.Logger
 }
 
 func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		request := c.Request()
 		ctx, span := o.tracer.Start(request, c.Path())
+		ctx, cancel := context.WithCancelCause(ctx)
+		x := &exchange{ResponseWriter: c.Response().Writer, lasting: o.lasting, cancel: cancel}
+		c.Response().Writer = x
+		if o.timeout > 0 && !asksForStream(request) {
+			var done context.CancelFunc
+			ctx, done = context.WithTimeoutCause(ctx, o.timeout, errTimeout)
+			defer done()
+		}
 		c.SetRequest(request.WithContext(ctx))
 		defer func() {
 			if v := recover(); v != nil {
 				if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
 					o.tracer.End(span, c.Response().Status, nil)
+					x.finish()
 					panic(v)
 				}
 				err = o.panicked(ctx, c, v)
+			}
+			if x.taken {
+				c.Response().Status, c.Response().Committed = http.StatusSwitchingProtocols, true // net/http has no say any more
 			}
 			if err != nil {
 				c.Error(err)
 			}
 			o.tracer.End(span, c.Response().Status, err)
+			x.finish()
 			err = nil // it was dealt with
 		}()
 		return next(c)
@@ -129,8 +151,8 @@ func (o *observer) sendProblem(err error, c echo.Context) {
 		o.log.WarnContext(ctx, "a handler failed after its answer had begun", "method", c.Request().Method, "route", c.Path(), "error", err)
 		return
 	}
-	problem := problemOf(err)
-	if problem.Status >= http.StatusInternalServerError {
+	problem := problemOf(ctx, err)
+	if problem.Status >= http.StatusInternalServerError && ctx.Err() == nil {
 		var p *lifecycle.PanicError
 		if !errors.As(err, &p) { // a panic was logged with its stack
 			o.log.ErrorContext(ctx, "a request failed", "method", c.Request().Method, "route", c.Path(), "status", problem.Status, "error", err)
@@ -138,20 +160,24 @@ func (o *observer) sendProblem(err error, c echo.Context) {
 	} else {
 		o.log.DebugContext(ctx, "a request was refused", "method", c.Request().Method, "route", c.Path(), "status", problem.Status, "error", err)
 	}
-	if err := problem.send(c); err != nil {
+	if err := o.documents.send(c, problem); err != nil {
 		o.log.DebugContext(ctx, "a problem could not be sent", "error", err)
 	}
 }
 
-func limitBody(limit int64) echo.MiddlewareFunc {
+// limitBody bounds how long a request's body may be, unless limit is negative, and how long it may stall.
+func limitBody(limit int64, patience time.Duration) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			request := c.Request()
-			if request.ContentLength > limit {
+			if limit >= 0 && request.ContentLength > limit {
 				return &http.MaxBytesError{Limit: limit}
 			}
 			if request.Body != nil && request.Body != http.NoBody {
-				request.Body = http.MaxBytesReader(c.Response(), request.Body, limit)
+				request.Body = &patientBody{request.Body, http.NewResponseController(c.Response()).SetReadDeadline, patience}
+				if limit >= 0 {
+					request.Body = http.MaxBytesReader(c.Response(), request.Body, limit)
+				}
 			}
 			return next(c)
 		}

@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/health"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
+	"github.com/archimedes-go/archimedes/modules/ssl"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
 
@@ -25,7 +28,7 @@ func Module(c *config.Config) fx.Option {
 	if !enabled(c) {
 		return fx.Options()
 	}
-	return fx.Module("web", fx.Provide(newConfig, newEchoFor, newServerFor))
+	return fx.Module("web", fx.Provide(newConfig, newLasting, newEchoFor, newServerFor))
 }
 
 func enabled(c *config.Config) bool {
@@ -107,9 +110,19 @@ func newConfig(c *config.Config) (Config, error) {
 	if cfg.Servlet.ContextPath == "" {
 		cfg.Servlet.ContextPath, _ = c.Lookup("spring.webflux.base-path")
 	}
-	phase, err := config.Bind(c, "spring.lifecycle", lifetime{cfg.TimeoutPerPhase})
-	cfg.TimeoutPerPhase = phase.Phase
-	return cfg, err
+	if cfg.ForwardHeaders == "" && c.CloudPlatform() != "none" {
+		cfg.ForwardHeaders = "native"
+	}
+	phase, lifecycleErr := config.Bind(c, "spring.lifecycle", lifetime{cfg.TimeoutPerPhase})
+	async, asyncErr := config.Bind(c, "spring.mvc.async", asyncConfig{})
+	problems, problemsErr := config.Bind(c, "spring.mvc.problemdetails", problemsConfig{Enabled: true})
+	if reactive, set := c.Lookup("spring.webflux.problemdetails.enabled"); set && strings.EqualFold(reactive, "false") {
+		problems.Enabled = false
+	}
+	cors, corsErr := config.Bind(c, "web.cors", defaultCORS())
+	documents, documentsErr := config.Bind(c, "spring.web.error", defaultErrorConfig())
+	cfg.TimeoutPerPhase, cfg.RequestTimeout, cfg.ProblemDetails, cfg.CORS, cfg.Error = phase.Phase, async.RequestTimeout, problems.Enabled, cors, documents
+	return cfg, errors.Join(lifecycleErr, asyncErr, problemsErr, corsErr, documentsErr)
 }
 
 // lifetime is the part of "spring.lifecycle" that matters to requests in flight.
@@ -117,10 +130,30 @@ type lifetime struct {
 	Phase time.Duration `config:"timeout-per-shutdown-phase"`
 }
 
+// asyncConfig is "spring.mvc.async".
+type asyncConfig struct {
+	RequestTimeout time.Duration `config:"request-timeout"` // after which the context of a request ends, unless it asks for a stream; 0 is never; default never
+}
+
+// Validate reports everything that cannot work.
+func (c asyncConfig) Validate() error {
+	if c.RequestTimeout < 0 {
+		return config.FieldError{Key: "request-timeout", Problem: "must not be negative"}
+	}
+	return nil
+}
+
+// problemsConfig is "spring.mvc.problemdetails".
+type problemsConfig struct {
+	Enabled bool `config:"enabled"` // errors are problem documents (RFC 9457), not Spring's default error documents; default true (Spring: false)
+}
+
 type echoParams struct {
 	fx.In
 
 	Config     Config
+	Settings   *config.Config
+	Lasting    *lasting
 	Tracers    trace.TracerProvider
 	Propagator propagation.TextMapPropagator
 	Middleware []Middleware   `group:"web.middleware"`
@@ -136,7 +169,11 @@ func newEchoFor(p echoParams) (*echo.Echo, error) {
 	if len(p.OnError) == 1 {
 		onError = p.OnError[0]
 	}
-	return newEcho(p.Config, telemetry.NewServerTracer(p.Tracers, p.Propagator), p.Log.With("logger", "web"), onError, p.Middleware), nil
+	files, err := newStatic(p.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return newEcho(p.Config, p.Lasting, telemetry.NewServerTracer(p.Tracers, p.Propagator), p.Log.With("logger", "web"), onError, p.Middleware, files), nil
 }
 
 type serverParams struct {
@@ -144,6 +181,9 @@ type serverParams struct {
 
 	Config        Config
 	Echo          *echo.Echo
+	Lasting       *lasting
+	Bundles       *ssl.Bundles `optional:"true"`
+	Settings      *config.Config
 	Listeners     []Listener               `group:"web.listeners"`
 	Registrations []discovery.Registration `group:"discovery.registrations"`
 	Availability  *health.Availability
@@ -151,9 +191,19 @@ type serverParams struct {
 	Shutdowner    fx.Shutdowner
 }
 
-func newServerFor(p serverParams) *Server {
+func newServerFor(p serverParams) (*Server, error) {
+	var secure *tls.Config
+	if p.Config.SSL.On() {
+		bundles, err := ssl.From(p.Bundles, p.Settings, p.Log)
+		if err != nil {
+			return nil, err
+		}
+		if secure, err = bundles.Server("server.ssl", p.Config.SSL, p.Config.nextProtocols()...); err != nil {
+			return nil, err
+		}
+	}
 	handler := under(p.Config.contextPath(), p.Echo, outside(p.Echo))
-	return newServer(p.Config, handler, p.Listeners, p.Registrations, p.Availability, p.Log, func() {
+	return newServer(p.Config, handler, p.Lasting, secure, p.Listeners, p.Registrations, p.Availability, p.Log, func() {
 		_ = p.Shutdowner.Shutdown(fx.ExitCode(1)) // an error means that the program ends already
-	})
+	}), nil
 }

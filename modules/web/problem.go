@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/trace"
@@ -58,7 +59,7 @@ type StatusCoder interface {
 }
 
 // problemOf returns the problem that an error is sent as.
-func problemOf(err error) *Problem {
+func problemOf(ctx context.Context, err error) *Problem {
 	var (
 		problem  *Problem
 		echoed   *echo.HTTPError
@@ -87,17 +88,33 @@ func problemOf(err error) *Problem {
 			return NewProblem(status, coder.Error()).Because(err)
 		}
 		return NewProblem(status, "").Because(err)
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return interrupted(ctx, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return NewProblem(http.StatusGatewayTimeout, "").Because(err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return NewProblem(http.StatusRequestTimeout, "The body came too slowly.").Because(err)
 	}
 	return NewProblem(http.StatusInternalServerError, "").Because(err)
 }
 
+// statusClosed is what nginx calls a request whose caller left.
+const statusClosed = 499
+
+// interrupted is the problem of a request whose context ended: its time was over, the server stops, or the caller left, who hears
+// nothing.
+func interrupted(ctx context.Context, err error) *Problem {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errTimeout):
+		return NewProblem(http.StatusServiceUnavailable, "The request took too long.").Because(cause)
+	case errors.Is(cause, errStopping), errors.Is(cause, errCut):
+		return NewProblem(http.StatusServiceUnavailable, "The server stops.").Because(cause)
+	}
+	return (&Problem{Status: statusClosed, Title: "Client Closed Request"}).Because(err)
+}
+
 // send writes the document.
 func (p *Problem) send(c echo.Context) error {
-	if c.Request().Method == http.MethodHead {
-		return c.NoContent(p.Status)
-	}
 	document := make(map[string]any, 6+len(p.Extra))
 	maps.Copy(document, p.Extra)
 	set := func(name, value string) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,7 @@ type Listener struct {
 	Port    int    // 0 takes a free one
 	Key     string // setting that the port comes from, for failures
 	Handler http.Handler
+	TLS     *tls.Config // nil: none
 }
 
 // Server owns the listeners and the sequence of coming and going: bound, serving, registered; told to stay away, drained,
@@ -38,6 +40,8 @@ type Server struct {
 	log           *slog.Logger
 	critical      func() // the program cannot go on
 	leaving       atomic.Bool
+	forwarded     *forwarded
+	lasting       *lasting
 	cut           context.CancelCauseFunc // ends the context of every request
 }
 
@@ -48,26 +52,46 @@ type listener struct {
 	net  net.Listener
 }
 
-// errCut is the cause of the context of a request that did not end in time.
-var errCut = errors.New("web: the server stops and the request took too long")
-
-func newServer(cfg Config, handler http.Handler, extra []Listener, registrations discovery.Registrations, availability *health.Availability, log *slog.Logger, critical func()) *Server {
+func newServer(cfg Config, handler http.Handler, lasting *lasting, secure *tls.Config, extra []Listener, registrations discovery.Registrations, availability *health.Availability, log *slog.Logger, critical func()) *Server {
 	s := &Server{cfg: cfg, registrations: registrations, availability: availability, work: lifecycle.NoWork{}, log: log.With("logger", "web"), critical: critical}
+	s.lasting = lasting
+	s.forwarded, _ = newForwarded(cfg) // Validate has seen it
 	base, cut := context.WithCancelCause(context.Background())
 	s.cut = cut
-	all := append([]Listener{{Name: "main", Address: cfg.Address, Port: cfg.Port, Key: "server.port", Handler: handler}}, extra...)
+	all := append([]Listener{{Name: "main", Address: cfg.Address, Port: cfg.Port, Key: "server.port", Handler: handler, TLS: secure}}, extra...)
 	for _, one := range all {
 		s.listeners = append(s.listeners, &listener{Listener: one, http: &http.Server{
 			Handler:           s.announce(one.Handler),
 			ReadHeaderTimeout: cfg.Tomcat.ConnectionTimeout,
 			IdleTimeout:       cfg.Tomcat.KeepAliveTimeout,
 			MaxHeaderBytes:    int(cfg.MaxHeader),
+			TLSConfig:         one.TLS,
+			Protocols:         protocolsOf(cfg, one),
 			BaseContext:       func(net.Listener) context.Context { return base },
 			// net/http's own complaints, such as a broken header: callers cause them.
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		}})
 	}
 	return s
+}
+
+// protocolsOf returns what a listener speaks.
+func protocolsOf(cfg Config, l Listener) *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	if l.Name == "main" && cfg.HTTP2.Enabled {
+		p.SetHTTP2(l.TLS != nil)
+		p.SetUnencryptedHTTP2(l.TLS == nil)
+	}
+	return p
+}
+
+// nextProtocols are the names of what the main listener speaks, for TLS.
+func (c Config) nextProtocols() []string {
+	if c.HTTP2.Enabled {
+		return []string{"h2", "http/1.1"}
+	}
+	return []string{"http/1.1"}
 }
 
 // announce tells callers to look for another instance once this one leaves. Idle connections stay: cutting them would lose
@@ -77,6 +101,7 @@ func (s *Server) announce(next http.Handler) http.Handler {
 		if s.leaving.Load() {
 			w.Header().Set("Connection", "close")
 		}
+		s.forwarded.apply(r)
 		if s.cfg.Header != "" {
 			w.Header().Set("Server", s.cfg.Header)
 		}
@@ -93,7 +118,14 @@ func (s *Server) URL() string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.Port())) + s.cfg.contextPath()
+	return s.listeners[0].scheme() + "://" + net.JoinHostPort(host, strconv.Itoa(s.Port())) + s.cfg.contextPath()
+}
+
+func (l *listener) scheme() string {
+	if l.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 func (l *listener) port() int {
@@ -121,7 +153,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	for _, l := range s.listeners {
 		go s.serve(l)
-		s.log.InfoContext(ctx, fmt.Sprintf("%s server started on port %d (http)", map[bool]string{true: "Web", false: "Management"}[l.Name == "main"], l.port()))
+		s.log.InfoContext(ctx, fmt.Sprintf("%s server started on port %d (%s)", map[bool]string{true: "Web", false: "Management"}[l.Name == "main"], l.port(), l.scheme()))
 	}
 	s.availability.Started()
 	if err := s.work.Prepare(ctx); err != nil {
@@ -135,10 +167,10 @@ func (s *Server) Start(ctx context.Context) error {
 }
 
 func (s *Server) address() discovery.Address {
-	a := discovery.Address{Host: s.cfg.Address, Port: s.Port()}
+	a := discovery.Address{Host: s.cfg.Address, Port: s.Port(), Secure: s.listeners[0].TLS != nil}
 	for _, l := range s.listeners {
 		if l.Name == "management" {
-			a.ManagementPort = l.port()
+			a.ManagementPort, a.ManagementSecure = l.port(), l.TLS != nil
 		}
 	}
 	return a
@@ -154,7 +186,11 @@ func (l *listener) bind(ctx context.Context) (err error) {
 }
 
 func (s *Server) serve(l *listener) {
-	if err := l.http.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
+	serve := l.http.Serve
+	if l.TLS != nil {
+		serve = func(on net.Listener) error { return l.http.ServeTLS(on, "", "") }
+	}
+	if err := serve(&patientListener{l.net, s.cfg.Tomcat.ConnectionTimeout}); !errors.Is(err, http.ErrServerClosed) {
 		s.log.Error("the listener ended; the program cannot go on", "port", l.port(), "error", err)
 		s.critical()
 	}
@@ -192,6 +228,7 @@ func hurried(ctx context.Context) bool {
 func (s *Server) close(ctx context.Context, patience time.Duration) {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	s.lasting.stop() // or each would be waited for in vain
 	go func() {
 		select {
 		case <-lifecycle.Aborted(ctx):
@@ -201,6 +238,11 @@ func (s *Server) close(ctx context.Context, patience time.Duration) {
 	}()
 	var all sync.WaitGroup
 	all.Go(func() { s.work.Wait(ctx) })
+	all.Go(func() {
+		if err := s.lasting.wait(waiting); err != nil {
+			s.log.WarnContext(ctx, "connections that handlers took over were left to them", "after", patience)
+		}
+	})
 	for _, l := range s.listeners {
 		all.Go(func() {
 			if err := l.http.Shutdown(waiting); err != nil {

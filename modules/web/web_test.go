@@ -44,6 +44,8 @@ type registration struct {
 	steps []string
 	drain time.Duration
 	at    func(step string)
+
+	address discovery.Address
 }
 
 func (r *registration) note(step string) {
@@ -56,6 +58,7 @@ func (r *registration) note(step string) {
 }
 
 func (r *registration) Up(a discovery.Address) {
+	r.address = a
 	r.note(fmt.Sprintf("up %t", a.Port > 0))
 }
 func (r *registration) Down(context.Context) error   { r.note("down"); return nil }
