@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/archimedes-go/archimedes/modules/actuator/endpoint"
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 )
 
 // Handler serves endpoints below a base path. It is safe for concurrent use.
@@ -71,11 +72,7 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request) {
 	if !endpoint.AllowRead(w, r) {
 		return
 	}
-	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" { // package web lets only trusted ones through
-		scheme = "https"
-	}
-	self := scheme + "://" + r.Host + h.base
+	self := inbound.Scheme(r) + "://" + r.Host + h.base
 	links := map[string]link{"self": {Href: self}}
 	for _, e := range h.order {
 		links[e.ID] = link{Href: self + "/" + e.ID}

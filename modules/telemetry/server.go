@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 )
 
 // scope names the instrumentation that spans come from.
@@ -69,11 +71,7 @@ func (t *ServerTracer) End(span trace.Span, status int, err error) {
 
 func requestAttributes(r *http.Request, method, original, route string) []attribute.KeyValue {
 	attributes := make([]attribute.KeyValue, 0, 12)
-	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" { // package web lets only trusted ones through
-		scheme = "https"
-	}
-	attributes = append(attributes, semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(scheme), semconv.URLPath(r.URL.Path))
+	attributes = append(attributes, semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(inbound.Scheme(r)), semconv.URLPath(r.URL.Path))
 	if original != "" {
 		attributes = append(attributes, semconv.HTTPRequestMethodOriginal(original))
 	}
@@ -85,8 +83,9 @@ func requestAttributes(r *http.Request, method, original, route string) []attrib
 	if port > 0 {
 		attributes = append(attributes, semconv.ServerPort(port))
 	}
-	if peer, peerPort := splitHostPort(r.RemoteAddr); peer != "" {
-		attributes = append(attributes, semconv.NetworkPeerAddress(peer), semconv.ClientAddress(peer))
+	if peer, peerPort := splitHostPort(inbound.Peer(r)); peer != "" {
+		client, _ := splitHostPort(r.RemoteAddr)
+		attributes = append(attributes, semconv.NetworkPeerAddress(peer), semconv.ClientAddress(client))
 		if peerPort > 0 {
 			attributes = append(attributes, semconv.NetworkPeerPort(peerPort))
 		}

@@ -123,16 +123,25 @@ type patientBody struct {
 	io.ReadCloser
 	deadline func(time.Time) error
 	patience time.Duration
+	whole    bool
 }
 
 // Read implements [io.Reader].
 func (b *patientBody) Read(p []byte) (int, error) {
-	_ = b.deadline(time.Now().Add(b.patience)) // where there are no deadlines nothing can stall
+	b.wait()
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	if errors.Is(err, io.EOF) && !b.whole {
+		b.whole = true
 		_ = b.deadline(time.Time{}) // or net/http's look-out for a caller that leaves would end at it
 	}
 	return n, err
+}
+
+// wait sets the time for the next read: ours, or that of net/http, which reads what a handler left.
+func (b *patientBody) wait() {
+	if !b.whole {
+		_ = b.deadline(time.Now().Add(b.patience)) // where there are no deadlines nothing can stall
+	}
 }
 
 // patientListener gives each write of its connections the same time: a caller that stops reading is left, one that reads an answer

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 )
 
 // privateNetworks are those of Tomcat's RemoteIpValve.
@@ -61,40 +63,32 @@ func (f *forwarded) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(f.networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
-// schemeHeaders are those that Echo's Context.Scheme believes, whoever sent them.
-var schemeHeaders = []string{"X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Url-Scheme"}
-
-// apply makes a request say what is known of its caller: RemoteAddr, Host, and X-Forwarded-Proto, which afterwards is there only
-// when it can be believed.
-func (f *forwarded) apply(r *http.Request) {
-	peer, trusted := netip.Addr{}, false
-	if f.on {
-		peer, trusted = addressOf(r.RemoteAddr)
-		trusted = trusted && f.trusts(peer)
+// apply returns the request as its caller made it: RemoteAddr, Host and the scheme are those that trusted proxies tell. The headers
+// themselves stay.
+func (f *forwarded) apply(r *http.Request) *http.Request {
+	if !f.on {
+		return r
 	}
-	if !trusted {
-		for _, name := range schemeHeaders {
-			delete(r.Header, name)
-		}
-		return
+	peer, ok := addressOf(r.RemoteAddr)
+	if !ok || !f.trusts(peer) {
+		return r
 	}
 	proto, host := firstOf(r.Header.Get("X-Forwarded-Proto")), firstOf(r.Header.Get("X-Forwarded-Host"))
 	chain := strings.Join(r.Header["X-Forwarded-For"], ",")
 	if elements := r.Header["Forwarded"]; f.rfc7239 && len(elements) > 0 {
 		chain, proto, host = parseForwarded(strings.Join(elements, ","))
 	}
-	for _, name := range schemeHeaders {
-		delete(r.Header, name)
+	if proto = strings.ToLower(proto); proto != "http" && proto != "https" {
+		proto = ""
 	}
-	if proto = strings.ToLower(proto); proto == "http" || proto == "https" {
-		r.Header.Set("X-Forwarded-Proto", proto)
-	}
+	r = inbound.With(r, inbound.Hop{Peer: r.RemoteAddr, Scheme: proto})
 	if host != "" && !strings.ContainsAny(host, " /\\@?#\"<>") {
 		r.Host = withPort(host, firstOf(r.Header.Get("X-Forwarded-Port")), proto)
 	}
 	if client := f.client(chain, peer); client != peer {
 		r.RemoteAddr = net.JoinHostPort(client.String(), "0")
 	}
+	return r
 }
 
 // client returns the last address of the chain that is no proxy of ours: what stands before it anybody may have written.

@@ -34,13 +34,15 @@ func TestProxiesAreBelievedAsTheStrategySays(t *testing.T) {
 		{"native does not know RFC 7239, as Tomcat", "server.forward-headers-strategy: native", rfc, socket},
 		{"a cloud platform makes it native", "spring.main.cloud-platform: kubernetes", forged, seen{"1.2.3.4", "https", "shop.example:8443"}},
 		{"what a caller put before the last foreign address is nothing", "server.forward-headers-strategy: native", http.Header{"X-Forwarded-For": {"6.6.6.6, 1.2.3.4", "10.1.1.1"}}, seen{"1.2.3.4", "http", "own.test"}},
-		{"a caller that is no proxy of ours", "server: {forward-headers-strategy: native, tomcat.remoteip.internal-proxies: '10.0.0.0/8'}", forged, socket},
-		{"a regular expression of proxies", `server: {forward-headers-strategy: native, tomcat.remoteip.internal-proxies: '127\.\d{1,3}\.\d{1,3}\.\d{1,3}|10\..*'}`, forged, seen{"1.2.3.4", "https", "shop.example:8443"}},
+		{"a caller that is no proxy of ours", "server.forward-headers-strategy: native\nserver.tomcat.remoteip.internal-proxies: 10.0.0.0/8", forged, socket},
+		{"a regular expression of proxies", "server.forward-headers-strategy: native\nserver.tomcat.remoteip.internal-proxies: '127\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}|10\\..*'", forged, seen{"1.2.3.4", "https", "shop.example:8443"}},
 		{"nonsense", "server.forward-headers-strategy: native", http.Header{"X-Forwarded-For": {"who, me"}, "X-Forwarded-Proto": {"gopher"}, "X-Forwarded-Host": {"a/../b"}}, socket},
 	} {
 		t.Run(one.name, func(t *testing.T) {
 			s := serve(t, one.yaml, func(e *echo.Echo) {
-				e.GET("/", func(c echo.Context) error { return c.JSON(http.StatusOK, seen{c.RealIP(), c.Scheme(), c.Request().Host}) })
+				e.GET("/", func(c echo.Context) error {
+					return c.JSON(http.StatusOK, seen{c.RealIP(), c.Scheme(), c.Request().Host})
+				})
 			})
 			defer s.RequireStop()
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/", nil)

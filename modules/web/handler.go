@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
@@ -42,6 +43,7 @@ func newEcho(cfg Config, lasting *lasting, tracer *telemetry.ServerTracer, log *
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Echo's default believes what callers say of themselves; see forwarded
+	e.SchemeExtractor = inbound.Scheme
 	e.Validator = validation{}
 	o := &observer{tracer: tracer, lasting: lasting, timeout: cfg.RequestTimeout, documents: newDocuments(cfg), log: log}
 	e.HTTPErrorHandler = o.sendProblem
@@ -174,10 +176,12 @@ func limitBody(limit int64, patience time.Duration) echo.MiddlewareFunc {
 				return &http.MaxBytesError{Limit: limit}
 			}
 			if request.Body != nil && request.Body != http.NoBody {
-				request.Body = &patientBody{request.Body, http.NewResponseController(c.Response()).SetReadDeadline, patience}
+				body := &patientBody{ReadCloser: request.Body, deadline: http.NewResponseController(c.Response()).SetReadDeadline, patience: patience}
+				request.Body = body
 				if limit >= 0 {
-					request.Body = http.MaxBytesReader(c.Response(), request.Body, limit)
+					request.Body = http.MaxBytesReader(c.Response(), body, limit)
 				}
+				defer body.wait()
 			}
 			return next(c)
 		}

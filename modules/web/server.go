@@ -101,7 +101,7 @@ func (s *Server) announce(next http.Handler) http.Handler {
 		if s.leaving.Load() {
 			w.Header().Set("Connection", "close")
 		}
-		s.forwarded.apply(r)
+		r = s.forwarded.apply(r)
 		if s.cfg.Header != "" {
 			w.Header().Set("Server", s.cfg.Header)
 		}
