@@ -55,7 +55,7 @@ func (r *Registry) untell() {
 	r.close(c.app)
 }
 
-// news are the instances of an application that changed lately, in the order of their latest change.
+// latest returns the instances of an application that changed lately, in the order of their latest change.
 func (a *application) latest() []*wire.Instance {
 	changes := make([]*change, 0, len(a.told))
 	for _, c := range a.told {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"slices"
+	"sync"
 
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
@@ -15,11 +16,20 @@ import (
 // checksum of the whole follows from theirs.
 type packer struct {
 	pieces map[*wire.Application]*piece // by the first application in it
-	// The plain text of a piece, and what it is packed with, are used again.
+}
+
+// bench is what a piece is made with.
+type bench struct {
 	text   []byte
 	packed bytes.Buffer
 	writer *flate.Writer
 }
+
+var benches = sync.Pool{New: func() any {
+	b := &bench{}
+	b.writer, _ = flate.NewWriter(&b.packed, flate.BestSpeed) // the level is valid
+	return b
+}}
 
 // piece is some neighbouring applications of a list.
 type piece struct {
@@ -43,7 +53,7 @@ func (p *packer) pack(f wire.Format, version, hash string, apps []*wire.Applicat
 		n := first(apps)
 		one := before[apps[0]]
 		if one == nil || !slices.Equal(one.apps, apps[:n]) {
-			one = p.piece(f, apps[:n])
+			one = newPiece(f, apps[:n])
 		}
 		p.pieces[apps[0]] = one
 		pieces = append(pieces, one)
@@ -80,23 +90,21 @@ func first(apps []*wire.Application) int {
 	return len(apps)
 }
 
-func (p *packer) piece(f wire.Format, apps []*wire.Application) *piece {
-	p.text = p.text[:0]
+func newPiece(f wire.Format, apps []*wire.Application) *piece {
+	b := benches.Get().(*bench)
+	defer benches.Put(b)
+	b.text = b.text[:0]
 	for i, app := range apps {
 		if i > 0 {
-			p.text = append(p.text, f.Separator()...)
+			b.text = append(b.text, f.Separator()...)
 		}
-		p.text = f.AppendListed(p.text, app)
+		b.text = f.AppendListed(b.text, app)
 	}
-	p.packed.Reset()
-	if p.writer == nil {
-		p.writer, _ = flate.NewWriter(&p.packed, flate.BestSpeed) // the level is valid
-	} else {
-		p.writer.Reset(&p.packed)
-	}
-	_, _ = p.writer.Write(p.text) // a buffer takes everything
-	_ = p.writer.Flush()          // ends on a byte, without ending the stream
-	return &piece{slices.Clone(apps), bytes.Clone(p.packed.Bytes()), crc32.ChecksumIEEE(p.text), len(p.text), shift(len(p.text))}
+	b.packed.Reset()
+	b.writer.Reset(&b.packed)
+	_, _ = b.writer.Write(b.text) // a buffer takes everything
+	_ = b.writer.Flush()          // ends on a byte, without ending the stream
+	return &piece{slices.Clone(apps), bytes.Clone(b.packed.Bytes()), crc32.ChecksumIEEE(b.text), len(b.text), shift(len(b.text))}
 }
 
 // stream is a gzip stream that is being put together.
