@@ -101,3 +101,6 @@ func (p Pick) MayRetry(free bool) bool {
 	s.counts.retried(s)
 	return true
 }
+
+// Hedged counts an attempt at a second instance, and whether that one's answer came first.
+func (p Pick) Hedged(won bool) { p.stats.service.counts.hedged(p.stats.service, won) }

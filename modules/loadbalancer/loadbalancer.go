@@ -19,6 +19,7 @@ type Balancer struct {
 	factories map[string]Factory
 	services  sync.Map // name → *service
 	counts    counts
+	bulkheads bool // there are any
 	log       *slog.Logger
 }
 
@@ -41,7 +42,7 @@ func WithLogger(log *slog.Logger) Option {
 
 // New returns a balancer over what resolver knows. A strategy that does not exist is an error that names those that do.
 func New(cfg Config, resolver discovery.Resolver, opts ...Option) (*Balancer, error) {
-	b := &Balancer{cfg: cfg, resolver: resolver, factories: map[string]Factory{}, counts: newCounts(noop.NewMeterProvider()), log: slog.New(slog.DiscardHandler)}
+	b := &Balancer{cfg: cfg, resolver: resolver, factories: map[string]Factory{}, counts: newCounts(noop.NewMeterProvider()), bulkheads: cfg.bulkheads(), log: slog.New(slog.DiscardHandler)}
 	WithFactories(builtIn()...)(b)
 	for _, opt := range opts {
 		opt(b)

@@ -25,6 +25,7 @@ type service struct {
 	counts   counts
 	label    metric.MeasurementOption // of what is counted
 	budget   *budget
+	bulkhead *bulkhead
 	view     atomic.Pointer[View]
 	all      atomic.Bool // all instances fail, so that ejections do not count
 
@@ -45,7 +46,7 @@ func (b *Balancer) service(name string) *service {
 	settings := b.cfg.of(name)
 	s := &service{
 		name: name, settings: settings, chosen: b.factories[settings.Strategy].New(name), ejects: b.cfg.Ejection.Enabled, zone: b.cfg.zone(), log: b.log,
-		counts: b.counts, label: labelOf(name), budget: newBudget(settings.Retry.Budget),
+		counts: b.counts, label: labelOf(name), budget: newBudget(settings.Retry.Budget), bulkhead: newBulkhead(settings.Bulkhead),
 		named: map[string]Strategy{}, stats: map[string]*Stats{},
 	}
 	kept, _ := b.services.LoadOrStore(name, s)

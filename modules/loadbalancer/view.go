@@ -60,11 +60,11 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, all bool
 		}
 		s := stats[instance.ID]
 		c := candidate{instance, s}
-		if s.mark.why == ejectedForAnswers {
+		if s.mark.capped() {
 			answers++
 		}
 		switch {
-		case s.mark.why == nothing, all && s.mark.ejected(), s.mark.why == ejectedForAnswers && !withinCap(answers, up): // a list that shrank
+		case s.mark.why == nothing, all && s.mark.ejected(), s.mark.capped() && !withinCap(answers, up): // a list that shrank
 			s.trial.Store(false)
 		case !s.mark.out(now):
 			s.trial.Store(true)
