@@ -76,7 +76,8 @@ func (e *CallError) Unwrap() []error {
 // nobody to call, 504 when the time ran out, else 502.
 func (e *CallError) StatusCode() int {
 	switch {
-	case len(e.Attempts) == 0 && (errors.Is(e.Cause, discovery.ErrUnknownService) || errors.Is(e.Cause, loadbalancer.ErrNoInstance)):
+	case len(e.Attempts) == 0 && (errors.Is(e.Cause, discovery.ErrUnknownService) || errors.Is(e.Cause, loadbalancer.ErrNoInstance)),
+		errors.As(e.Cause, new(*loadbalancer.BulkheadError)):
 		return http.StatusServiceUnavailable
 	case errors.Is(e.Cause, context.DeadlineExceeded), isTimeout(e.Cause):
 		return http.StatusGatewayTimeout
