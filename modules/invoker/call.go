@@ -170,7 +170,15 @@ func (c *call) usable() error {
 			return fmt.Errorf("%q is an address, not a service name; call it with invoker.Plain", host)
 		}
 	}
-	return headersFault(c.request.Header, c.own.header)
+	return partsFault(c.request, c.own.header)
+}
+
+// partsFault reports a method or a header that would not arrive as it is written.
+func partsFault(r *http.Request, more http.Header) error {
+	if r.Method != "" && !httpguts.ValidHeaderFieldName(r.Method) { // a token, too
+		return fmt.Errorf("%q is no method", r.Method)
+	}
+	return headersFault(r.Header, more)
 }
 
 // without says why a service cannot be called.

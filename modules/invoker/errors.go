@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
@@ -176,7 +179,11 @@ type RequestError struct {
 
 // Error names the call and what is wrong with it.
 func (e *RequestError) Error() string {
-	return fmt.Sprintf("%s request for %q cannot be sent: %v", e.Method, e.URL, e.Err)
+	method := e.Method
+	if !httpguts.ValidHeaderFieldName(method) {
+		method = strconv.Quote(method) // it may hold line breaks
+	}
+	return fmt.Sprintf("%s request for %q cannot be sent: %v", method, e.URL, e.Err)
 }
 
 // Unwrap returns what is wrong.
