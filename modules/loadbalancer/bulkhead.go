@@ -57,7 +57,7 @@ func (c Config) bulkheads() bool {
 // bulkhead.max-wait-duration says. Call leave, which may be nil, when the call and its answer's body have ended. Errors: a
 // [*BulkheadError], the cause of ctx, [discovery.ErrUnknownService].
 func (b *Balancer) Enter(ctx context.Context, service string) (leave func(), err error) {
-	if !b.bulkheads {
+	if !b.bulkheads.Load() {
 		return nil, nil
 	}
 	if _, known := b.services.Load(strings.ToLower(service)); !known {
@@ -66,7 +66,7 @@ func (b *Balancer) Enter(ctx context.Context, service string) (leave func(), err
 		}
 	}
 	s := b.service(service)
-	h := s.bulkhead
+	h := s.bulkhead.Load()
 	if h == nil {
 		return nil, nil
 	}

@@ -17,6 +17,8 @@ type Stats struct {
 	marked   atomic.Bool  // whether mark says something
 	trial    atomic.Bool  // its time out is over: the next call is a trial, others wait for how it goes
 	mark     mark         // under the service's lock
+	ill      bool         // under the service's lock: its health check failed
+	since    time.Time    // when it appeared; zero when it was there at first
 
 	service             *service
 	id, address, secure string
