@@ -16,6 +16,7 @@ import (
 	"go.uber.org/fx/fxevent"
 
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/build"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
 	"github.com/archimedes-go/archimedes/modules/logging"
 	"github.com/archimedes-go/archimedes/modules/web"
@@ -58,6 +59,7 @@ type App struct {
 	spec  Spec
 	files []fs.FS
 
+	build     build.Info
 	cfg       *config.Config
 	root      *slog.Logger // the program's
 	log       *slog.Logger // ours
@@ -74,7 +76,7 @@ type App struct {
 
 // New returns an application that has read nothing yet.
 func New(spec Spec) *App {
-	a := &App{spec: spec, name: "application", ended: make(chan int, 1)}
+	a := &App{spec: spec, name: "application", build: build.Read(), ended: make(chan int, 1)}
 	if a.spec.Stdout == nil {
 		a.spec.Stdout = os.Stdout
 	}
@@ -100,7 +102,7 @@ var errInterrupted = errors.New("the start was interrupted")
 // hook that runs sees it and no other is begun.
 func (a *App) Start(ctx context.Context) error {
 	began := time.Now()
-	err := a.build(ctx)
+	err := a.assemble(ctx)
 	if err == nil {
 		err = a.start(ctx)
 	}
@@ -115,8 +117,8 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
-// build does everything that needs no network: configuration, logger, container.
-func (a *App) build(ctx context.Context) (err error) {
+// assemble does everything that needs no network: configuration, logger, container.
+func (a *App) assemble(ctx context.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil { // a bundle that panics; constructors are the container's
 			err = panicked("the bundle", v)
@@ -128,6 +130,9 @@ func (a *App) build(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	if a.build.Version != "" {
+		a.cfg.Default("spring.application.version", a.build.Version)
 	}
 	if err := a.startLogging(); err != nil {
 		return err
@@ -193,7 +198,8 @@ func (a *App) startLogging() error {
 	if err != nil {
 		return err
 	}
-	program := logging.Program{Name: name, Version: version(a.cfg)}
+	version, _ := a.cfg.Lookup("spring.application.version")
+	program := logging.Program{Name: name, Version: version}
 	log, _, err := logging.New(cfg, program, a.spec.Stdout, isTerminal(a.spec.Stdout))
 	if err != nil {
 		return err

@@ -17,11 +17,17 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 
 	"github.com/archimedes-go/archimedes/app"
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/build"
 	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
 
 // yaml is an application.yml that was compiled into the program.
@@ -71,7 +77,7 @@ func TestStartupLinesReadAsSprings(t *testing.T) {
 		},
 	})
 	for _, want := range []string{
-		`INFO \d+ --- \[orders\] app +: Starting orders \(1\.2\.0\) with PID \d+\n`,
+		`INFO \d+ --- \[orders\] app +: Starting orders v1\.2\.0 (\(commit .*\) )?using go\S+ with PID \d+ \(\S+ started in \S+\)\n`,
 		`: The following 2 profiles are active: "dev", "eu"\n`,
 		`: Modules are chosen on=web off=eureka\n`,
 		`: Started orders in 0\.\d{3} seconds\n`,
@@ -118,6 +124,32 @@ func TestHelpListsSettingsWithDefaultsAndStartsNothing(t *testing.T) {
 			require.Contains(t, out.String(), want)
 		}
 	}
+}
+
+func TestVersionFlagPrintsOneLineAndStartsNothing(t *testing.T) {
+	out := &buffer{}
+	code := app.RunAll(t.Context(), app.Spec{Args: []string{"--version"}, Dir: "/nowhere", Stdout: out, Options: []fx.Option{fx.Error(io.EOF)}})
+	require.Zero(t, code)
+	require.Regexp(t, `^app\.test \S.* go1\S+ \w+/\w+\n$`, out.String())
+}
+
+func TestTheVersionOfTheBuildIsThatOfTheProgram(t *testing.T) {
+	defer func() { build.Version, build.Commit, build.CommitTime = "", "", "" }()
+	build.Version, build.Commit, build.CommitTime = "1.2.0", "3f2a1bc9d8e7", "2026-11-29T07:30:00Z"
+	recorded := tracetest.NewSpanRecorder()
+	span := fx.Options(
+		fx.Provide(telemetry.AsSpanProcessor(func() sdktrace.SpanProcessor { return recorded })),
+		fx.Invoke(func(p trace.TracerProvider) {
+			_, span := p.Tracer("").Start(t.Context(), "span")
+			span.End()
+		}),
+	)
+	log := started(t, app.Spec{Bundle: telemetry.Module, Properties: map[string]string{"management.tracing.sampling.probability": "1"}, Options: []fx.Option{span}})
+	require.Contains(t, log, "Starting application v1.2.0 (commit 3f2a1bc of 2026-11-29T07:30:00Z) using go1")
+	require.Contains(t, recorded.Ended()[0].Resource().Attributes(), attribute.String("service.version", "1.2.0"))
+	log = started(t, app.Spec{Args: []string{"--spring.application.version=7", "--logging.structured.format.console=ecs"}})
+	require.Contains(t, log, `"version":"7"`)
+	require.Contains(t, log, "Starting application v7 (commit 3f2a1bc")
 }
 
 func TestDebugFlagExplainsAFailedStartToo(t *testing.T) {

@@ -31,7 +31,7 @@
 // Output. Logs go to stdout. A start that fails writes one report to stderr: what happened, the keys involved and where
 // they come from, what to do; the exit code is 1 and nothing was registered. With --debug (or debug: true) the conditions
 // under which modules are on or off are logged, with profiles and sources. With --help the settings most used are listed with
-// their defaults, and nothing starts.
+// their defaults, and nothing starts; --version prints one line. What the program says of its build is package build's.
 //
 // Settings:
 //

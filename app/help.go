@@ -4,10 +4,7 @@ import (
 	_ "embed" // the settings most used
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // settings are the most used ones, with their defaults; go generate ./config writes them.
@@ -21,7 +18,6 @@ func wantsHelp(args []string) bool {
 }
 
 func printHelp(w io.Writer) {
-	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
 	fmt.Fprintf(w, `Usage: %s [--key=value ...]
 
 Settings come, from high to low, from arguments, environment variables (SERVER_PORT for server.port), application-{profile}.yml and
@@ -29,5 +25,5 @@ application.yml, here and in config/. Those most used:
 
 %s
 All settings: https://github.com/archimedes-go/archimedes/blob/main/config/reference.md
-`, name, settings)
+`, programName(), settings)
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/fx"
 
+	"github.com/archimedes-go/archimedes/modules/build"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
 )
 
@@ -28,11 +30,16 @@ func Run(bundle Bundle, options ...fx.Option) {
 // embedded Eureka server, comes first. If one cannot start, its report is written and those before it are stopped.
 //
 // It is where a program's signals are taken: while it runs, SIGINT and SIGTERM are its own, as the package comment says.
-// After the third signal it exits itself. With --help among the arguments it starts nothing and lists the settings most used.
+// After the third signal it exits itself. With --help among the arguments it starts nothing and lists the settings most used; with
+// --version it says which build it is.
 func RunAll(ctx context.Context, specs ...Spec) int {
 	for _, spec := range specs {
 		if wantsHelp(spec.Args) {
 			printHelp(New(spec).spec.Stdout)
+			return 0
+		}
+		if slices.Contains(spec.Args, "--version") {
+			printVersion(New(spec).spec.Stdout, build.Read())
 			return 0
 		}
 	}

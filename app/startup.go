@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"strings"
 
 	"go.uber.org/fx/fxevent"
@@ -13,29 +11,6 @@ import (
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/logging"
 )
-
-// version is what the settings say, else the build.
-func version(c *config.Config) string {
-	if set, _ := c.Lookup("spring.application.version"); set != "" {
-		return set
-	}
-	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "(devel)" {
-		return build.Main.Version
-	}
-	return ""
-}
-
-func (a *App) logStarting() {
-	if !a.logsStartup() {
-		return
-	}
-	name := a.name
-	if v := version(a.cfg); v != "" {
-		name += " (" + v + ")"
-	}
-	a.log.Info(fmt.Sprintf("Starting %s with PID %d", name, os.Getpid()))
-	a.log.Info(profileLine(a.cfg.Profiles()))
-}
 
 // logStopping says why the program ends; a component that takes it along is an error.
 func (a *App) logStopping(reason string, code int) {

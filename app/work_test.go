@@ -146,7 +146,7 @@ func TestAFailingRunnerEndsTheProgramWithAReportAndACode(t *testing.T) {
 			require.Contains(t, stderr.String(), test.report)
 			require.Empty(t, registry.Writes())
 			_, err := http.Get(server.URL()) //nolint:bodyclose // there is none
-			require.ErrorIs(t, err, syscall.ECONNREFUSED)
+			require.Error(t, err, "nobody listens")
 		})
 	}
 }

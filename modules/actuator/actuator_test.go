@@ -12,6 +12,7 @@ import (
 	"github.com/archimedes-go/archimedes/app/apptest"
 	"github.com/archimedes-go/archimedes/modules/actuator"
 	"github.com/archimedes-go/archimedes/modules/actuator/endpoint"
+	"github.com/archimedes-go/archimedes/modules/build"
 	"github.com/archimedes-go/archimedes/starter"
 )
 
@@ -91,6 +92,25 @@ info: {team: {name: checkout}}
 	_, body = a.Get("/actuator/info")
 	require.Contains(t, body, `"team":{"name":"checkout"}`)
 	require.Contains(t, body, `"version":"1.2.3"`)
+}
+
+func TestInfoTellsTheBuildAndTheCommitAsSpringDoes(t *testing.T) {
+	defer func() { build.Version, build.Commit, build.CommitTime, build.Branch, build.Time = "", "", "", "", "" }()
+	build.Version, build.Commit, build.CommitTime = "1.2.0", "3f2a1bc9d8e7f60512345678", "2026-11-29T08:30:00+01:00"
+	build.Branch, build.Time = "main", "2026-11-29T09:00:00Z"
+	const about = `"build":{"artifact":"actuator.test","group":"github.com/archimedes-go/archimedes","name":"shop","version":"1.2.0","time":"2026-11-29T09:00:00Z"}`
+	for settings, want := range map[string]string{
+		"":                "{" + about + `,"git":{"branch":"main","commit":{"id":"3f2a1bc","time":"2026-11-29T07:30:00Z"}}}`,
+		"git.mode: full":  "{" + about + `,"git":{"branch":"main","dirty":"false","commit":{"id":"3f2a1bc9d8e7f60512345678","time":"2026-11-29T07:30:00Z"}}}`,
+		"git.enabled: no": "{" + about + "}",
+		"{git.enabled: false, build.enabled: false}": "{}",
+	} {
+		t.Run(settings, func(t *testing.T) {
+			a := apptest.Start(t, starter.Web, apptest.YAML("spring.application.name: shop\nmanagement.info:\n  "+settings))
+			_, body := a.Get("/actuator/info")
+			require.JSONEq(t, want, body)
+		})
+	}
 }
 
 func TestTheActuatorCanBeMovedAndSwitchedOff(t *testing.T) {

@@ -2,6 +2,7 @@ package actuator
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -76,6 +77,7 @@ func (c ServerConfig) Validate() error {
 // InfoConfig is what "management.info" can say.
 type InfoConfig struct {
 	Build Switch `config:"build"` // version and module of the program; default on
+	Git   Git    `config:"git"`   // the commit that it was built from
 	Env   Switch `config:"env"`   // the keys below "info"; default off
 	Go    Switch `config:"go"`    // ours, for Spring's java: version of Go and platform; default off
 }
@@ -85,5 +87,32 @@ type Switch struct {
 	Enabled bool `config:"enabled"`
 }
 
+// Git is what is told of the commit.
+type Git struct {
+	Enabled bool    `config:"enabled"` // default true
+	Mode    GitMode `config:"mode"`    // simple or full; the latter tells the whole id, and whether there were changes; default simple
+}
+
+// GitMode says how much is told.
+type GitMode string
+
+// The values of [GitMode].
+const (
+	GitSimple GitMode = "simple"
+	GitFull   GitMode = "full"
+)
+
+// UnmarshalText accepts simple and full, in any case.
+func (m *GitMode) UnmarshalText(text []byte) error {
+	switch one := GitMode(strings.ToLower(string(text))); one {
+	case GitSimple, GitFull:
+		*m = one
+		return nil
+	}
+	return fmt.Errorf("%q is neither simple nor full", text)
+}
+
 // DefaultInfoConfig returns the settings in force when application.yml is silent.
-func DefaultInfoConfig() InfoConfig { return InfoConfig{Build: Switch{true}} }
+func DefaultInfoConfig() InfoConfig {
+	return InfoConfig{Build: Switch{true}, Git: Git{Enabled: true, Mode: GitSimple}}
+}

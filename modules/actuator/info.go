@@ -1,17 +1,21 @@
 package actuator
 
 import (
+	"cmp"
 	"context"
 	"runtime"
-	"runtime/debug"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/actuator/endpoint"
+	"github.com/archimedes-go/archimedes/modules/build"
 )
 
 // infoEndpoint tells about the build and what "info" in application.yml says.
 func infoEndpoint(c *config.Config, cfg InfoConfig) endpoint.Endpoint {
+	program := build.Read()
 	return endpoint.Read("info", func(context.Context) (any, error) {
 		info := map[string]any{}
 		if cfg.Env.Enabled {
@@ -22,7 +26,10 @@ func infoEndpoint(c *config.Config, cfg InfoConfig) endpoint.Endpoint {
 			}
 		}
 		if cfg.Build.Enabled {
-			addBuild(c, info)
+			info["build"] = buildInfo(c, program)
+		}
+		if git := gitInfo(program, cfg.Git.Mode); cfg.Git.Enabled && len(git) > 0 {
+			info["git"] = git
 		}
 		if cfg.Go.Enabled {
 			info["go"] = map[string]any{"version": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH}
@@ -47,31 +54,43 @@ func put(tree map[string]any, path []string, value any) {
 	tree[path[len(path)-1]] = value
 }
 
-func addBuild(c *config.Config, info map[string]any) {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return
-	}
-	about := map[string]any{"artifact": build.Path, "group": build.Main.Path}
-	if name, set := c.Lookup("spring.application.name"); set {
-		about["name"] = name
-	}
-	if version, set := c.Lookup("spring.application.version"); set {
-		about["version"] = version
-	} else if build.Main.Version != "" {
-		about["version"] = build.Main.Version
-	}
-	git := map[string]any{}
-	for _, s := range build.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			put(git, []string{"commit", "id"}, s.Value[:min(len(s.Value), 7)])
-		case "vcs.time":
-			put(git, []string{"commit", "time"}, s.Value)
+// buildInfo is Spring's section "build", from META-INF/build-info.properties there.
+func buildInfo(c *config.Config, program build.Info) map[string]any {
+	about := map[string]any{}
+	name, _ := c.Lookup("spring.application.name")
+	version, _ := c.Lookup("spring.application.version")
+	for key, value := range map[string]string{
+		"artifact": program.Artifact, "group": program.Group, "name": cmp.Or(name, program.Artifact), "version": cmp.Or(version, program.Version), "time": instant(program.Time),
+	} {
+		if value != "" {
+			about[key] = value
 		}
 	}
-	info["build"] = about
-	if len(git) > 0 {
-		info["git"] = git
+	return about
+}
+
+// gitInfo is Spring's section "git", from git.properties there.
+func gitInfo(program build.Info, mode GitMode) map[string]any {
+	git := map[string]any{}
+	commit := program.Short()
+	if mode == GitFull {
+		commit = program.Commit
+		if commit != "" {
+			git["dirty"] = strconv.FormatBool(program.Modified)
+		}
 	}
+	for key, value := range map[string]string{"branch": program.Branch, "commit.id": commit, "commit.time": instant(program.CommitTime)} {
+		if value != "" {
+			put(git, strings.Split(key, "."), value)
+		}
+	}
+	return git
+}
+
+// instant is a time as Spring writes it, or "".
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }

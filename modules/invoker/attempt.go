@@ -17,8 +17,9 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	instance := pick.Instance()
 	request, bound, had := c.prepare(pick)
 	ctx, span := c.tracer.Start(request.Context(), request, telemetry.Attempt{
-		Template: c.template, Service: c.request.URL.Hostname(), Instance: instance.ID, Zone: instance.Zone, Resend: len(c.attempts),
+		Template: c.template, Service: c.request.URL.Hostname(), Instance: instance.ID, Zone: instance.Zone, Resend: c.sent,
 	})
+	c.sent++
 	if ctx != request.Context() {
 		request = request.WithContext(ctx)
 	}
@@ -44,7 +45,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 		}
 		response, failure = nil, err
 	default:
-		outcome.Status, outcome.Closes = response.StatusCode, response.Close
+		outcome.Status, outcome.Closes, outcome.RetryAfter = response.StatusCode, response.Close, retryAfter(response)
 		if c.failure(response.StatusCode, pick.Settings()) {
 			failure = &badAnswer{response.StatusCode}
 		}

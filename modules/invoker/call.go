@@ -33,6 +33,8 @@ type call struct {
 	hops     int  // instances after the first
 	same     int  // further attempts at the instance tried last
 	stale    int  // of them because of connections that it had closed
+	rounds   int  // through all instances, after the first
+	sent     int  // attempts
 	paid     bool // the budget has allowed the next attempt
 	refused  bool // the budget allows no further attempt
 }
@@ -47,6 +49,17 @@ func (c *call) run() (*http.Response, error) {
 		closeBody(c.request)
 		return nil, c.failed(err)
 	}
+	leave, err := c.balancer.Enter(ctx, c.request.URL.Hostname())
+	if err != nil {
+		closeBody(c.request)
+		return nil, c.failed(c.explained(err))
+	}
+	response, err := c.tries(ctx)
+	return inside(response, err, leave)
+}
+
+// tries makes attempts until one answers.
+func (c *call) tries(ctx context.Context) (*http.Response, error) {
 	if c.request.Body != nil && c.request.Body != http.NoBody && c.request.GetBody == nil {
 		c.body = &heldBody{body: c.request.Body}
 	}
@@ -58,7 +71,9 @@ func (c *call) run() (*http.Response, error) {
 	}
 	pick.Begins()
 	for {
-		response, failure := c.attempt(pick)
+		var response *http.Response
+		var failure error
+		pick, response, failure = c.try(pick, &want)
 		if failure == nil {
 			c.body.leave()
 			c.to.attempts = c.attempts
@@ -69,7 +84,12 @@ func (c *call) run() (*http.Response, error) {
 			c.body.release()
 			return nil, c.failed(cause)
 		}
-		next, ok := c.next(pick, failure, &want)
+		after, ok := c.next(pick, failure, &want)
+		if cause := context.Cause(ctx); !ok && cause != nil {
+			discard(response)
+			c.body.release()
+			return nil, c.failed(cause)
+		}
 		if !ok {
 			if response != nil { // the last answer is the caller's
 				c.body.leave()
@@ -83,31 +103,43 @@ func (c *call) run() (*http.Response, error) {
 			return nil, c.failed(failure)
 		}
 		discard(response)
-		pick = next
+		pick = after
 	}
 }
 
 // next returns where the next attempt goes, and makes its body ready; false when this was the last one.
 func (c *call) next(pick loadbalancer.Pick, failure error, want *loadbalancer.Request) (loadbalancer.Pick, bool) {
-	stale := c.stale
-	same, other := c.another(pick, failure)
-	if !same && !other || !c.rewind() {
+	what := c.another(pick, failure)
+	if what == stop || !c.rewind() {
 		return pick, false
 	}
-	if c.stale == stale && !c.paid && !pick.MayRetry(c.own.everyNode || nothingSent(failure)) {
+	free := c.own.everyNode || what == next && nothingSent(failure)
+	if what != anew && !c.paid && !pick.MayRetry(free) {
 		c.refused = true
 		c.unwind()
 		return pick, false
 	}
-	if same {
+	switch what {
+	case anew:
+		c.stale++
 		return pick.Again(), true
+	case again:
+		c.same++
+		return pick.Again(), true
+	case over:
+		if !c.rest(pick) {
+			c.unwind()
+			return pick, false
+		}
+		c.tried = nil
+	case next:
+		if c.avoids(pick) {
+			c.tried = append(c.tried, pick.Instance().ID)
+		}
 	}
 	c.hops++
 	c.same, c.stale = 0, 0
-	if c.avoids(pick) {
-		c.tried = append(c.tried, pick.Instance().ID)
-		want.Tried = c.tried
-	}
+	want.Tried = c.tried
 	after, err := c.balancer.Pick(c.request.Context(), *want)
 	if err != nil {
 		c.unwind()
@@ -138,7 +170,15 @@ func (c *call) usable() error {
 			return fmt.Errorf("%q is an address, not a service name; call it with invoker.Plain", host)
 		}
 	}
-	return headersFault(c.request.Header, c.own.header)
+	return partsFault(c.request, c.own.header)
+}
+
+// partsFault reports a method or a header that would not arrive as it is written.
+func partsFault(r *http.Request, more http.Header) error {
+	if r.Method != "" && !httpguts.ValidHeaderFieldName(r.Method) { // a token, too
+		return fmt.Errorf("%q is no method", r.Method)
+	}
+	return headersFault(r.Header, more)
 }
 
 // without says why a service cannot be called.

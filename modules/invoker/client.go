@@ -114,6 +114,12 @@ func OnStatus(matches func(status int) bool, handle func(*StatusError) error) Op
 // is repeated elsewhere passes it once.
 type Interceptor func(request *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error)
 
+// Ordered is an interceptor with its place: lower ones stand outside.
+type Ordered struct {
+	Order int
+	Func  Interceptor
+}
+
 // Intercept adds interceptors inside of those that were there.
 func Intercept(interceptors ...Interceptor) Option {
 	return func(s *settings) { s.interceptors = slices.Concat(s.interceptors, interceptors) }
@@ -156,6 +162,12 @@ type core struct {
 	bundle   *ssl.Bundle
 	own      transports // for calls with TLS settings of their own
 	log      *slog.Logger
+	defaults []Option // that calls begin with
+
+	// What it was made of, for named clients with timeouts of their own.
+	cfg     Config
+	dials   func(Config, *tls.Config) *http.Transport
+	options []ClientOption
 
 	readTimeout time.Duration // of an attempt, to its headers, and then between two bytes of a body that is converted
 }
@@ -193,6 +205,11 @@ func WithLogger(log *slog.Logger) ClientOption {
 	return func(c *core) { c.log = log.With("logger", "invoker") }
 }
 
+// WithDefaults applies options to every call, as [Client.With] does to those of a derived client.
+func WithDefaults(options ...Option) ClientOption {
+	return func(c *core) { c.defaults = append(slices.Clip(c.defaults), options...) }
+}
+
 // WithoutBalancer says why there is none, for the error of calls by name.
 func WithoutBalancer(why string) ClientOption { return func(c *core) { c.off = why } }
 
@@ -200,16 +217,20 @@ func WithoutBalancer(why string) ClientOption { return func(c *core) { c.off = w
 func New(cfg Config, balancer *loadbalancer.Balancer, options ...ClientOption) *Client {
 	c := newCore(cfg, instanceTransport, options)
 	c.balancer = balancer
-	return &Client{core: c, own: cfg.settings()}
+	return &Client{core: c, own: cfg.settings().with(c.defaults)}
 }
 
 // NewPlain returns a client of absolute URLs.
 func NewPlain(cfg Config, options ...ClientOption) *Plain {
-	return &Plain{core: newCore(cfg, plainTransport, options), own: cfg.settings()}
+	c := newCore(cfg, plainTransport, options)
+	return &Plain{core: c, own: cfg.settings().with(c.defaults)}
 }
 
 func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, options []ClientOption) *core {
-	c := &core{readTimeout: cfg.ReadTimeout, off: "spring.cloud.loadbalancer.enabled is false", log: slog.New(slog.DiscardHandler)}
+	c := &core{
+		readTimeout: cfg.ReadTimeout, off: "spring.cloud.loadbalancer.enabled is false", log: slog.New(slog.DiscardHandler),
+		cfg: cfg, dials: transport, options: options,
+	}
 	for _, o := range options {
 		o(c)
 	}
@@ -313,7 +334,7 @@ func (p *Plain) usable(r *http.Request) error {
 	if r.URL == nil || r.URL.Scheme != "http" && r.URL.Scheme != "https" || r.URL.Hostname() == "" {
 		return errors.New("invoker.Plain calls absolute URLs, http://host/path or https://host/path")
 	}
-	return headersFault(r.Header, p.own.header)
+	return partsFault(r, p.own.header)
 }
 
 // bodyThen does something more when a body is closed.

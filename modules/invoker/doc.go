@@ -14,6 +14,15 @@
 // as does a body that is converted and stalls. Every attempt is a span below the one of the
 // context, and an error names every attempt.
 //
+// Two guards are there for services that ask for them. An idempotent call that was not answered within hedge.delay goes to a
+// second instance as well; the first answer counts, the other attempt is cancelled, and the budget bounds how many do. With
+// bulkhead.max-concurrent-calls a further call waits for bulkhead.max-wait-duration and then is a [*loadbalancer.BulkheadError], so
+// that one slow service does not take all that its caller has:
+//
+//	spring.cloud.loadbalancer.clients.inventory:
+//	  hedge.delay: 80ms
+//	  bulkhead: {max-concurrent-calls: 50, max-wait-duration: 100ms}
+//
 // Settings live under "spring.http.clients" in application.yml (Spring Boot 3: "spring.http.client"):
 //
 //	connect-timeout: 1s   # of one dial; at most a third of what is left while another instance is

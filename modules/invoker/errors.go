@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
@@ -76,7 +79,8 @@ func (e *CallError) Unwrap() []error {
 // nobody to call, 504 when the time ran out, else 502.
 func (e *CallError) StatusCode() int {
 	switch {
-	case len(e.Attempts) == 0 && (errors.Is(e.Cause, discovery.ErrUnknownService) || errors.Is(e.Cause, loadbalancer.ErrNoInstance)):
+	case len(e.Attempts) == 0 && (errors.Is(e.Cause, discovery.ErrUnknownService) || errors.Is(e.Cause, loadbalancer.ErrNoInstance)),
+		errors.As(e.Cause, new(*loadbalancer.BulkheadError)):
 		return http.StatusServiceUnavailable
 	case errors.Is(e.Cause, context.DeadlineExceeded), isTimeout(e.Cause):
 		return http.StatusGatewayTimeout
@@ -175,7 +179,11 @@ type RequestError struct {
 
 // Error names the call and what is wrong with it.
 func (e *RequestError) Error() string {
-	return fmt.Sprintf("%s request for %q cannot be sent: %v", e.Method, e.URL, e.Err)
+	method := e.Method
+	if !httpguts.ValidHeaderFieldName(method) {
+		method = strconv.Quote(method) // it may hold line breaks
+	}
+	return fmt.Sprintf("%s request for %q cannot be sent: %v", method, e.URL, e.Err)
 }
 
 // Unwrap returns what is wrong.

@@ -23,24 +23,39 @@ func (c *call) failure(status int, s *loadbalancer.Service) bool {
 // a pool may hold many.
 const mostStale = 8
 
-// another decides what follows a failed attempt: the same instance again, another one, or nothing.
-func (c *call) another(pick loadbalancer.Pick, failure error) (same, other bool) {
+// step is what follows a failed attempt.
+type step int
+
+const (
+	stop  step = iota
+	again      // the same instance, within the budget
+	anew       // the same instance, over a new connection
+	next       // another instance
+	over       // all instances, from the beginning
+)
+
+// another decides what follows a failed attempt.
+func (c *call) another(pick loadbalancer.Pick, failure error) step {
 	retry := &pick.Settings().Retry
 	switch {
 	case c.stale < mostStale && c.outlived(failure) && c.repeatable(pick):
-		c.stale++
-		return true, false
+		return anew
 	case !c.own.everyNode && retry.Enabled != nil && !*retry.Enabled:
-		return false, false
+		return stop
 	case !nothingSent(failure) && !c.repeatable(pick):
 		// A refused connection reached nobody, so any method may go on. After that only what may be done twice: the first
 		// instance may have acted.
-		return false, false
+		return stop
 	case !c.own.everyNode && retry.SameInstance != nil && c.same < *retry.SameInstance:
-		c.same++
-		return true, false
+		return again
+	case !c.goesOn(pick):
+		return stop
+	case !pick.Last() || !c.avoids(pick):
+		return next
+	case c.startsOver(pick):
+		return over
 	}
-	return false, c.goesOn(pick) && (!pick.Last() || !c.avoids(pick))
+	return stop
 }
 
 // outlived reports whether an attempt broke on a connection that was kept from an earlier call. The instance may have closed it

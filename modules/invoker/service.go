@@ -78,6 +78,14 @@ func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn f
 		failed.Cause = &RequestError{Method: failed.Method, URL: failed.URL, Err: c.without(service)}
 		return none, failed
 	}
+	leave, err := c.balancer.Enter(ctx, service)
+	if err != nil {
+		failed.Cause = err
+		return none, failed
+	}
+	if leave != nil {
+		defer leave()
+	}
 	want := loadbalancer.Request{Service: service, Strategy: walker.own.strategy, Key: walker.own.key}
 	for {
 		if cause := context.Cause(ctx); cause != nil {

@@ -85,7 +85,7 @@ func TestAHandshakeThatFailsSendsAnyMethodElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := invoker.DefaultConfig()
 			cfg.ConnectTimeout = 100 * time.Millisecond
-			b, err := loadbalancer.New(loadbalancer.Config{Strategy: "first"}, discovery.Static{"stock": discovery.NewSet(discovery.Instance{ID: "bad", SecureAddress: address}, well)},
+			b, err := loadbalancer.New(loadbalancer.Config{Service: loadbalancer.Service{Strategy: "first"}}, discovery.Static{"stock": discovery.NewSet(discovery.Instance{ID: "bad", SecureAddress: address}, well)},
 				loadbalancer.WithFactories(loadbalancer.Factory{Name: "first", New: func(string) loadbalancer.Strategy { return first{} }}))
 			require.NoError(t, err)
 			c := invoker.New(cfg, b, invoker.WithTLS(trust))

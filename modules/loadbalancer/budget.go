@@ -33,14 +33,22 @@ type budgetSlot struct {
 }
 
 func newBudget(r RetryBudget) *budget {
-	b := &budget{ratio: defaultRatio, perSecond: defaultPerSecond, began: time.Now()}
+	b := &budget{began: time.Now()}
+	b.configure(r)
+	return b
+}
+
+// configure takes in settings. What was called and spent stays.
+func (b *budget) configure(r RetryBudget) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ratio, b.perSecond = defaultRatio, defaultPerSecond
 	if r.Ratio != nil {
 		b.ratio = *r.Ratio
 	}
 	if r.PerSecond != nil {
 		b.perSecond = *r.PerSecond
 	}
-	return b
 }
 
 // called takes in a call.
@@ -101,3 +109,6 @@ func (p Pick) MayRetry(free bool) bool {
 	s.counts.retried(s)
 	return true
 }
+
+// Hedged counts an attempt at a second instance, and whether that one's answer came first.
+func (p Pick) Hedged(won bool) { p.stats.service.counts.hedged(p.stats.service, won) }

@@ -13,10 +13,17 @@ import (
 type consistentHash struct{}
 
 func (consistentHash) Pick(v *View, r Request) int {
-	if r.Key == "" || v.Len() == 1 {
+	key := r.Key
+	if key == "" {
+		key = headerOf(r.Header, v.settings.ConsistentHash.Header)
+	}
+	if key == "" {
+		key = cookieOf(r.Header, v.settings.ConsistentHash.Cookie)
+	}
+	if key == "" || v.Len() == 1 {
 		return rand.IntN(v.Len())
 	}
-	return v.ring().find(hash(r.Key))
+	return v.ring().find(hash(key))
 }
 
 // pointsEach is how many points an instance has on the ring: the more, the more even are the shares; these give about ±10 %.

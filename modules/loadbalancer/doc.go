@@ -9,7 +9,8 @@
 // Only instances that are UP are chosen, and none twice for one call. Two kinds are avoided while there is another: an instance
 // that is leaving, since it closes connections that it used to keep, and one that is ejected, since five calls in a row failed.
 // One call tries each of them again after a while; an answer brings it back. At most half of a service is ejected for its
-// answers, and the last instance never is. When all fail all are used, and the first answer ends that.
+// answers, and the last instance never is. One that answers 429 or 503 with Retry-After is left alone for as long as it asks, at
+// most for 5 min. When all fail all are used, and the first answer ends that.
 //
 // Retries have a budget, for they multiply the load of a service that fails: a fifth of its calls and ten a second, saved for ten
 // seconds. Attempts after a failed dial are free, since they reached nobody.
@@ -21,12 +22,18 @@
 //	ejection.enabled: true              # ours; default true
 //	retry.budget.ratio: 0.2             # ours; retries for each call
 //	retry.budget.min-retries-per-second: 10
+//	retry.backoff.enabled: true         # after all instances were tried: wait and try them again; default false
+//	clients.inventory.hedge.delay: 80ms # ours; send an idempotent call that is late to a second instance as well
+//	clients.inventory.bulkhead.max-concurrent-calls: 50
+//	clients.inventory.bulkhead.max-wait-duration: 100ms
 //	clients.inventory.strategy: stick   # for one service
 //
 // With [WithMeterProvider] it counts, with the service as "archimedes.service":
 //
-//	loadbalancer.ejections            instances ejected, by "reason": answers or dials
+//	loadbalancer.ejections            instances ejected, by "reason": answers, dials or retry-after
 //	loadbalancer.ejections.overruled  times that all instances of a service failed, so that all were used
 //	loadbalancer.retries              attempts after the first one of a call
 //	loadbalancer.retries.refused      attempts that the budget did not allow
+//	loadbalancer.hedges               attempts at a second instance while the first one was late, by whether they "won"
+//	loadbalancer.bulkhead.rejections  calls that were not made since too many were under way
 package loadbalancer

@@ -113,7 +113,7 @@ func (s *service) mayEject(why reason) bool {
 		for _, c := range list {
 			up++
 			switch c.stats.mark.why {
-			case ejectedForAnswers:
+			case ejectedForAnswers, asked:
 				answers++
 			case ejectedForDials:
 			default:

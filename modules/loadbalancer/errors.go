@@ -3,6 +3,8 @@ package loadbalancer
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +46,10 @@ type StrategyError struct {
 	Known    []string
 
 	key string // setting; "" when a call asked for it
+}
+
+func unknownStrategy(name string, factories map[string]Factory, key string) error {
+	return &StrategyError{Strategy: name, Known: slices.Sorted(maps.Keys(factories)), key: key}
 }
 
 // Error names those that exist.

@@ -2,10 +2,13 @@ package loadbalancer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/metric/noop"
 
@@ -14,12 +17,15 @@ import (
 
 // Balancer chooses instances. It is safe for concurrent use, and a pick waits for nothing but an unknown service.
 type Balancer struct {
-	cfg       Config
 	resolver  discovery.Resolver
 	factories map[string]Factory
 	services  sync.Map // name → *service
 	counts    counts
+	bulkheads atomic.Bool // there are any
 	log       *slog.Logger
+
+	mu  sync.Mutex
+	cfg Config
 }
 
 // Option adjusts a [Balancer] beyond its Config.
@@ -41,32 +47,56 @@ func WithLogger(log *slog.Logger) Option {
 
 // New returns a balancer over what resolver knows. A strategy that does not exist is an error that names those that do.
 func New(cfg Config, resolver discovery.Resolver, opts ...Option) (*Balancer, error) {
-	b := &Balancer{cfg: cfg, resolver: resolver, factories: map[string]Factory{}, counts: newCounts(noop.NewMeterProvider()), log: slog.New(slog.DiscardHandler)}
+	b := &Balancer{resolver: resolver, factories: map[string]Factory{}, counts: newCounts(noop.NewMeterProvider()), log: slog.New(slog.DiscardHandler)}
 	WithFactories(builtIn()...)(b)
 	for _, opt := range opts {
 		opt(b)
 	}
-	if err := b.check("strategy", cfg.Strategy); err != nil {
+	if err := b.Check(cfg); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
-		if s := cfg.Clients[name].Strategy; s != "" {
-			if err := b.check("clients."+name+".strategy", s); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if c := cfg.Configurations; c != "" && c != defaultConfiguration && c != zonePreference {
-		b.log.Warn("this way of choosing instances does not exist here; the default is used", "spring.cloud.loadbalancer.configurations", c)
-	}
+	b.Configure(cfg)
 	return b, nil
 }
 
-func (b *Balancer) check(key, strategy string) error {
-	if _, ok := b.factories[strategy]; ok {
-		return nil
+// Check reports strategies that do not exist, which only a balancer can know.
+func (b *Balancer) Check(cfg Config) error {
+	check := func(key, name string) error {
+		if _, ok := b.factories[name]; ok {
+			return nil
+		}
+		return unknownStrategy(name, b.factories, "spring.cloud.loadbalancer."+key)
 	}
-	return &StrategyError{Strategy: strategy, Known: b.Strategies(), key: "spring.cloud.loadbalancer." + key}
+	faults := []error{check("strategy", cfg.Strategy)}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
+		if s := cfg.Clients[name].Strategy; s != "" {
+			faults = append(faults, check("clients."+name+".strategy", s))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Configure makes settings count from the next pick on; [Balancer.Check] must have found no fault in them. What is known about
+// instances, and what strategies remember, stays.
+func (b *Balancer) Configure(cfg Config) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cfg = cfg
+	b.bulkheads.Store(cfg.bulkheads())
+	for _, c := range cfg.unknown() {
+		b.log.Warn("this way of choosing instances does not exist here and is left out", "spring.cloud.loadbalancer.configurations", c)
+	}
+	b.services.Range(func(name, s any) bool {
+		s.(*service).configure(cfg.of(name.(string)), cfg.Ejection.Enabled)
+		return true
+	})
+}
+
+// Config returns the settings in force.
+func (b *Balancer) Config() Config {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cfg
 }
 
 // Strategies returns the names of the strategies that exist, sorted.
@@ -78,10 +108,12 @@ func (b *Balancer) Services() []string { return b.resolver.Services() }
 // Request asks for an instance.
 type Request struct {
 	Service  string
-	Strategy string   // "" is the configured one
-	Key      string   // what consistent-hash chooses by, and strategies of the user's own may
-	Tried    []string // ids of the instances that this call has tried: none of them is chosen again
-	Secure   bool     // only instances with a secure port
+	Strategy string      // "" is the configured one
+	Key      string      // what consistent-hash chooses by, and strategies of the user's own may
+	Header   http.Header // of the request: it may name a hint, an instance or a key, as configured; nil names none
+	Prefer   *Preference // whom this call would rather reach; nil: as configured
+	Tried    []string    // ids of the instances that this call has tried: none of them is chosen again
+	Secure   bool        // only instances with a secure port
 }
 
 // Pick is an instance that was chosen. Call Done once, when the call has ended.
@@ -112,7 +144,7 @@ func (p Pick) Left() int { return p.left }
 func (p Pick) Last() bool { return p.flags&last != 0 }
 
 // Settings returns what is configured for the service.
-func (p Pick) Settings() *Service { return &p.stats.service.settings }
+func (p Pick) Settings() *Service { return p.stats.service.view.Load().settings }
 
 // Again is one more pick of the same instance.
 func (p Pick) Again() Pick {
@@ -140,16 +172,29 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	if v == nil || v.set != set {
 		v = s.refresh(set)
 	}
-	strategy := s.chosen
-	if r.Strategy != "" && r.Strategy != s.settings.Strategy {
-		if strategy, err = s.strategy(b, r.Strategy); err != nil {
+	if r.Prefer != nil || v.hints != nil && r.Header != nil {
+		v = s.steered(v, &r)
+	}
+	strategy := v.strategy
+	if r.Strategy != "" && r.Strategy != v.settings.Strategy {
+		if strategy, err = s.strategy(v, r.Strategy); err != nil {
 			return Pick{}, err
 		}
 	}
 	if v.Len() == 0 {
 		return Pick{}, noInstance(r, v)
 	}
-	c := &v.candidates[strategy.Pick(v, r)]
+	var c *candidate
+	if r.Prefer != nil || v.sticky {
+		c = v.asked(&r)
+	}
+	if c == nil {
+		i := strategy.Pick(v, r)
+		if v.warming {
+			i = v.tempered(strategy, r, i)
+		}
+		c = &v.candidates[i]
+	}
 	left, fl := v.Len()-1+v.spill, flags(0)
 	switch {
 	case len(r.Tried) > 0 || r.Secure || c.stats.trial.Load():

@@ -185,10 +185,10 @@ func TestSecureRequestsNeedASecurePort(t *testing.T) {
 
 func TestAnUnknownStrategyNamesThoseThatExist(t *testing.T) {
 	mine := loadbalancer.Factory{Name: "mine", New: func(string) loadbalancer.Strategy { return fixed{} }}
-	for key, cfg := range map[string]loadbalancer.Config{
-		"spring.cloud.loadbalancer.strategy":               {Strategy: "nearest"},
-		"spring.cloud.loadbalancer.clients.stock.strategy": {Strategy: "random", Clients: map[string]loadbalancer.Service{"stock": {Strategy: "nearest"}}},
-	} {
+	ofAll, ofOne := loadbalancer.DefaultConfig(), loadbalancer.DefaultConfig()
+	ofAll.Strategy = "nearest"
+	ofOne.Clients = map[string]loadbalancer.Service{"stock": {Strategy: "nearest"}}
+	for key, cfg := range map[string]loadbalancer.Config{"spring.cloud.loadbalancer.strategy": ofAll, "spring.cloud.loadbalancer.clients.stock.strategy": ofOne} {
 		_, err := loadbalancer.New(cfg, stock(), loadbalancer.WithFactories(mine))
 		var unknown *loadbalancer.StrategyError
 		require.ErrorAs(t, err, &unknown)

@@ -1,7 +1,12 @@
 package loadbalancer
 
 import (
+	"cmp"
+	"errors"
 	"log/slog"
+	"os"
+	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/fx"
@@ -27,13 +32,52 @@ func AsFactory(constructor any) any {
 	return fx.Annotate(constructor, fx.ResultTags(`group:"loadbalancer.strategies"`))
 }
 
+// newConfig binds the settings, with what Spring takes from elsewhere: the own zone and the own id.
 func newConfig(c *config.Config) (Config, error) {
 	cfg, err := config.Bind(c, "spring.cloud.loadbalancer", DefaultConfig())
-	if err != nil || cfg.Zone != "" {
+	if err != nil {
 		return cfg, err
 	}
-	cfg.Zone, _, err = c.Value("eureka.instance.metadata-map.zone")
+	if cfg.Zone == "" {
+		cfg.Zone, err = ownZone(c)
+	}
+	if cfg.Subset.InstanceID == "" && err == nil {
+		cfg.Subset.InstanceID, err = ownID(c)
+	}
 	return cfg, err
+}
+
+// ownID is the id that this program has, or would have, in Eureka.
+func ownID(c *config.Config) (string, error) {
+	if id, ok, err := c.Value("eureka.instance.instance-id"); ok || err != nil {
+		return id, err
+	}
+	host, _ := os.Hostname()
+	application, _, err := c.Value("spring.application.name")
+	port, _, portErr := c.Value("server.port")
+	return strings.Join([]string{host, application, port}, ":"), errors.Join(err, portErr)
+}
+
+// ownZone looks where Spring looks.
+func ownZone(c *config.Config) (string, error) {
+	var faults []error
+	value := func(key string) string {
+		text, _, err := c.Value(key)
+		faults = append(faults, err)
+		return text
+	}
+	zone := ""
+	if approximate, _ := strconv.ParseBool(value("spring.cloud.loadbalancer.eureka.approximate-zone-from-hostname")); approximate {
+		_, zone, _ = strings.Cut(value("eureka.instance.hostname"), ".")
+	}
+	if zone == "" {
+		zone = value("eureka.instance.metadata-map.zone")
+	}
+	if zone == "" {
+		zones := value("eureka.client.availability-zones." + cmp.Or(value("eureka.client.region"), "us-east-1"))
+		zone, _, _ = strings.Cut(zones, ",")
+	}
+	return strings.TrimSpace(zone), errors.Join(faults...)
 }
 
 type params struct {
@@ -44,12 +88,26 @@ type params struct {
 	Factories []Factory            `group:"loadbalancer.strategies"`
 	Meters    metric.MeterProvider `optional:"true"`
 	Log       *slog.Logger
+	Hooks     fx.Lifecycle
 }
 
-func newBalancer(p params) (*Balancer, error) {
+func newBalancer(p params, c *config.Config) (*Balancer, error) {
 	options := []Option{WithFactories(p.Factories...), WithLogger(p.Log)}
 	if p.Meters != nil {
 		options = append(options, WithMeterProvider(p.Meters))
 	}
-	return New(p.Config, p.Resolver, options...)
+	b, err := New(p.Config, p.Resolver, options...)
+	if err != nil {
+		return nil, err
+	}
+	bind := func(c *config.Config) (Config, error) {
+		cfg, err := newConfig(c)
+		if err == nil {
+			err = b.Check(cfg)
+		}
+		return cfg, err
+	}
+	cancel := config.OnChangeFunc(c, bind, func(_, now Config) { b.Configure(now) })
+	p.Hooks.Append(fx.StopHook(cancel))
+	return b, nil
 }

@@ -2,11 +2,14 @@ package loadbalancer_test
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/fx"
 
+	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/config/configtest"
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
@@ -49,5 +52,66 @@ func TestSettingsThatCannotWorkAreNamedAllAtOnce(t *testing.T) {
 	err := cfg.Validate()
 	for _, key := range []string{"retry.max-retries-on-next-service-instance", "clients.stock.retry.max-retries-on-same-service-instance", "clients.stock.retry.retryable-status-codes"} {
 		require.ErrorContains(t, err, key)
+	}
+}
+
+func TestSettingsThatChangeWhileAProgramRunsCountFromTheNextPick(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "application.yml"), []byte(text), 0o600))
+	}
+	write("spring.cloud.loadbalancer.strategy: stick")
+	c, err := config.Load(config.Options{Dir: dir})
+	require.NoError(t, err)
+	var b *loadbalancer.Balancer
+	app := fx.New(fx.NopLogger, fx.Supply(c, slog.New(slog.DiscardHandler)), fx.Supply(fx.Annotate(stock(zoned()...), fx.As(new(discovery.Resolver)))),
+		loadbalancer.Module(c), fx.Populate(&b))
+	require.NoError(t, app.Err())
+	require.NoError(t, app.Start(t.Context()))
+	stuck := pick(t, b, loadbalancer.Request{})
+	p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock"})
+	require.NoError(t, err)
+	p.Done(loadbalancer.Outcome{Failed: true})
+
+	write("spring.cloud.loadbalancer: {strategy: round-robin, retry.max-retries-on-next-service-instance: 7}")
+	_, err = c.Reload(t.Context())
+	require.NoError(t, err)
+	require.Len(t, seen(t, b, 6), 6)
+	require.Equal(t, 7, *p.Settings().Retry.NextInstance)
+
+	write("spring.cloud.loadbalancer: {strategy: nearest}")
+	_, err = c.Reload(t.Context())
+	require.ErrorContains(t, err, `unknown strategy "nearest"`)
+	require.Len(t, seen(t, b, 6), 6, "what cannot work changes nothing")
+
+	write("spring.cloud.loadbalancer: {configurations: zone-preference, zone: a}")
+	_, err = c.Reload(t.Context())
+	require.NoError(t, err)
+	require.Len(t, seen(t, b, 100), 2)
+
+	write("spring.cloud.loadbalancer.clients.STOCK.strategy: stick")
+	_, err = c.Reload(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{stuck: 20}, seen(t, b, 20), "a strategy remembers")
+	require.NoError(t, app.Stop(t.Context()))
+}
+
+func TestTheOwnZoneIsLookedForWhereSpringLooks(t *testing.T) {
+	for name, tc := range map[string]struct{ text, zone string }{
+		"the balancer's own": {"spring.cloud.loadbalancer.zone: a\neureka.instance.metadata-map.zone: b", "a"},
+		"metadata":           {"eureka.instance.metadata-map.zone: b", "b"},
+		"host name":          {"spring.cloud.loadbalancer.eureka.approximate-zone-from-hostname: true\neureka.instance: {hostname: node1.b, metadata-map.zone: a}", "b"},
+		"first of a region":  {"eureka.client: {region: eu, availability-zones: {eu: 'b,a'}}", "b"},
+		"default region":     {"eureka.client.availability-zones.us-east-1: a", "a"},
+		"nowhere":            {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := configtest.FromYAML(t, "spring.cloud.loadbalancer.configurations: zone-preference\n"+tc.text)
+			var cfg loadbalancer.Config
+			app := fx.New(fx.NopLogger, fx.Supply(c, slog.New(slog.DiscardHandler)), fx.Supply(fx.Annotate(stock(), fx.As(new(discovery.Resolver)))),
+				fx.Module("test", loadbalancer.Module(c)), fx.Invoke(func(b *loadbalancer.Balancer) { cfg = b.Config() }))
+			require.NoError(t, app.Err())
+			require.Equal(t, tc.zone, cfg.Zone)
+		})
 	}
 }

@@ -3,6 +3,7 @@ package loadbalancer
 import (
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -16,25 +17,31 @@ import (
 
 // service is what is kept for one service.
 type service struct {
-	name     string
-	settings Service
-	chosen   Strategy // by configuration
-	ejects   bool
-	zone     zone
-	log      *slog.Logger
-	counts   counts
-	label    metric.MeasurementOption // of what is counted
-	budget   *budget
-	view     atomic.Pointer[View]
-	all      atomic.Bool // all instances fail, so that ejections do not count
+	name      string
+	factories map[string]Factory
+	log       *slog.Logger
+	counts    counts
+	label     metric.MeasurementOption // of what is counted
+	budget    *budget
+	bulkhead  atomic.Pointer[bulkhead] // nil: calls are not bounded
+	view      atomic.Pointer[View]
+	all       atomic.Bool // all instances fail, so that ejections do not count
 
-	mu    sync.Mutex
-	named map[string]Strategy // chosen per call
-	stats map[string]*Stats   // by id
-	alarm *time.Timer         // rings when the next of those that are avoided returns
-	faded time.Time           // when latencies were made to fade last
+	mu       sync.Mutex
+	settings *Service
+	ejects   bool
+	made     map[memoryOf]Strategy
+	stats    map[string]*Stats // by id
+	alarm    *time.Timer       // rings when time alone changes the view
+	faded    time.Time         // when latencies were made to fade last
 
 	forgets atomic.Bool // latencies are to fade soon
+}
+
+// memoryOf is what a strategy has a memory of its own for: calls that prefer other instances do not disturb those that do not.
+type memoryOf struct {
+	strategy string
+	prefers  preference
 }
 
 func (b *Balancer) service(name string) *service {
@@ -42,48 +49,78 @@ func (b *Balancer) service(name string) *service {
 	if s, ok := b.services.Load(name); ok {
 		return s.(*service)
 	}
+	b.mu.Lock() // settings do not change meanwhile
+	defer b.mu.Unlock()
 	settings := b.cfg.of(name)
 	s := &service{
-		name: name, settings: settings, chosen: b.factories[settings.Strategy].New(name), ejects: b.cfg.Ejection.Enabled, zone: b.cfg.zone(), log: b.log,
+		name: name, factories: b.factories, settings: settings, ejects: b.cfg.Ejection.Enabled, log: b.log,
 		counts: b.counts, label: labelOf(name), budget: newBudget(settings.Retry.Budget),
-		named: map[string]Strategy{}, stats: map[string]*Stats{},
+		made: map[memoryOf]Strategy{}, stats: map[string]*Stats{},
 	}
+	s.bulkhead.Store(newBulkhead(settings.Bulkhead))
 	kept, _ := b.services.LoadOrStore(name, s)
 	return kept.(*service)
 }
 
-// strategy returns the strategy of that name for calls that ask for it; its memory lasts as long as the balancer.
-func (s *service) strategy(b *Balancer, name string) (Strategy, error) {
+// configure takes in settings that changed. Statistics and what strategies remember stay.
+func (s *service) configure(settings *Service, ejects bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known, ok := s.named[name]; ok {
+	if !reflect.DeepEqual(s.settings.Bulkhead, settings.Bulkhead) {
+		s.bulkhead.Store(newBulkhead(settings.Bulkhead)) // who has a place keeps that of before
+	}
+	s.settings, s.ejects = settings, ejects
+	s.budget.configure(settings.Retry.Budget)
+	if s.view.Load() != nil {
+		s.rebuild()
+	}
+}
+
+// strategy returns the strategy of that name for calls that ask for it; its memory lasts as long as the balancer.
+func (s *service) strategy(v *View, name string) (Strategy, error) {
+	if known, ok := v.named.get(name); ok {
 		return known, nil
 	}
-	f, ok := b.factories[name]
-	if !ok {
-		return nil, &StrategyError{Strategy: name, Known: b.Strategies()}
+	if _, ok := s.factories[name]; !ok {
+		return nil, unknownStrategy(name, s.factories, "")
 	}
-	made := f.New(s.name)
-	s.named[name] = made
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	made := s.make(name, v.prefers)
+	v.named.put(name, made)
 	return made, nil
 }
 
-// refresh makes the view of a new set, or of now. Statistics begin anew for instances that are gone, not UP, or at another
-// address: what comes back is not what failed.
+// make returns the strategy of that name for a preference. The caller holds the lock.
+func (s *service) make(name string, prefers preference) Strategy {
+	of := memoryOf{name, prefers}
+	if s.made[of] == nil {
+		s.made[of] = s.factories[name].New(s.name)
+	}
+	return s.made[of]
+}
+
+// refresh makes the view of a new set. Statistics begin anew for instances that are gone, not UP, or at another address: what comes
+// back is not what failed.
 func (s *service) refresh(set *discovery.Set) *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v := s.view.Load(); v == nil || v.set != set {
-		stats := make(map[string]*Stats, len(set.All))
-		for _, instance := range set.All {
-			known := s.stats[instance.ID]
-			if known == nil || !instance.Up() || !known.of(instance) {
-				known = newStats(s, instance)
-			}
-			stats[instance.ID] = known
-		}
-		s.stats = stats
+	v := s.view.Load()
+	if v != nil && v.set == set {
+		return v // someone was faster
 	}
+	stats := make(map[string]*Stats, len(set.All))
+	for _, instance := range set.All {
+		known := s.stats[instance.ID]
+		if known == nil || !instance.Up() || !known.of(instance) {
+			known = newStats(s, instance)
+			if v != nil {
+				known.since = time.Now()
+			}
+		}
+		stats[instance.ID] = known
+	}
+	s.stats = stats
 	return s.rebuildFor(set)
 }
 
@@ -91,14 +128,15 @@ func (s *service) refresh(set *discovery.Set) *View {
 func (s *service) rebuild() { s.rebuildFor(s.view.Load().set) }
 
 func (s *service) rebuildFor(set *discovery.Set) *View {
-	now := time.Now()
-	v, wake := newView(set, s.stats, s.zone, s.all.Load(), now)
+	prefers := s.settings.preference(s.name)
+	v, wake := s.newView(set, prefers)
+	v.strategy = s.make(s.settings.Strategy, prefers)
 	s.view.Store(v)
 	if s.alarm != nil {
 		s.alarm.Stop()
 	}
 	if s.alarm = nil; !wake.IsZero() {
-		s.alarm = time.AfterFunc(wake.Sub(now), s.ring) // so that a pick needs no clock
+		s.alarm = time.AfterFunc(time.Until(wake), s.ring) // so that a pick needs no clock
 	}
 	return v
 }
@@ -136,30 +174,51 @@ func (s *service) settle(v *View, first *candidate, r Request) (*candidate, int,
 // open returns the next instance that is open to a request, and whether the call is the trial of one that returns.
 func (s *service) open(v *View, first *candidate, r *Request) (*candidate, bool) {
 	at := slices.IndexFunc(v.candidates, func(c candidate) bool { return c.stats == first.stats })
-	spill := 0
-	if v.spill > 0 {
-		spill = rand.IntN(v.spill) // or the first instance of other zones would take all that this one has to give
-	}
-	var untried *candidate
-	for _, part := range [...]struct {
-		list []candidate
-		from int
-	}{{v.candidates, at}, {v.avoided[:v.spill], spill}, {v.avoided[v.spill:], 0}} {
-		for n := range part.list {
-			c := &part.list[(part.from+n)%len(part.list)]
-			switch {
-			case !r.open(c.instance):
-			case !c.stats.trial.Load():
-				return c, false
-			default:
-				if mine, claimed := s.claim(c.stats); mine {
-					return c, claimed
-				}
-				if untried == nil {
-					untried = c
-				}
+	if at < 0 { // it was asked for, though others are preferred
+		at = 0
+		if r.open(first.instance) {
+			if mine, claimed := s.take(first); mine {
+				return first, claimed
 			}
 		}
 	}
+	untried := (*candidate)(nil) // open, but others are trying it
+	search := func(list []candidate, from int) (*candidate, bool) {
+		for n := range list {
+			c := &list[(from+n)%len(list)]
+			if !r.open(c.instance) {
+				continue
+			}
+			if mine, claimed := s.take(c); mine {
+				return c, claimed
+			}
+			if untried == nil {
+				untried = c
+			}
+		}
+		return nil, false
+	}
+	if c, claimed := search(v.candidates, at); c != nil {
+		return c, claimed
+	}
+	for far := v.avoided[:v.spill]; len(far) > 0; {
+		n := asNear(far)
+		// Anywhere, or the first of them would take all that those preferred have to give.
+		if c, claimed := search(far[:n], rand.IntN(n)); c != nil {
+			return c, claimed
+		}
+		far = far[n:]
+	}
+	if c, claimed := search(v.avoided[v.spill:], 0); c != nil {
+		return c, claimed
+	}
 	return untried, false
+}
+
+// take asks whether a call may have an instance, and whether it then is the trial of one that returns.
+func (s *service) take(c *candidate) (mine, trial bool) {
+	if !c.stats.trial.Load() {
+		return true, false
+	}
+	return s.claim(c.stats)
 }

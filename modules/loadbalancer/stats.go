@@ -17,6 +17,8 @@ type Stats struct {
 	marked   atomic.Bool  // whether mark says something
 	trial    atomic.Bool  // its time out is over: the next call is a trial, others wait for how it goes
 	mark     mark         // under the service's lock
+	ill      bool         // under the service's lock: its health check failed
+	since    time.Time    // when it appeared; zero when it was there at first
 
 	service             *service
 	id, address, secure string
@@ -45,6 +47,8 @@ type Outcome struct {
 	Status  int  // of the answer; 0 when there is none
 	Closes  bool // the answer said Connection: close
 
+	RetryAfter time.Duration // for which the answer asks to be left alone; 0: it does not
+
 	Took time.Duration // to the answer; 0 when that is not known
 }
 
@@ -56,6 +60,7 @@ const (
 	leaving
 	ejectedForAnswers // reached, but its answers count as none
 	ejectedForDials
+	asked // to be left alone for a while: counts as ejected for its answers
 )
 
 // mark is an instance's time out.
@@ -68,7 +73,10 @@ type mark struct {
 }
 
 // ejected reports whether the instance is avoided because it failed.
-func (m *mark) ejected() bool { return m.why == ejectedForAnswers || m.why == ejectedForDials }
+func (m *mark) ejected() bool { return m.capped() || m.why == ejectedForDials }
+
+// capped reports whether the instance counts against the cap.
+func (m *mark) capped() bool { return m.why == ejectedForAnswers || m.why == asked }
 
 // out reports whether nobody may call the instance now.
 func (m *mark) out(now time.Time) bool { return now.Before(m.until) }
@@ -83,7 +91,8 @@ func (s *service) done(stats *Stats, o Outcome, trial bool) {
 			s.again(stats)
 		}
 	case o.Failed:
-		if n := stats.failures.Add(1); trial || n >= ejectAfter {
+		n := stats.failures.Add(1)
+		if paused := o.RetryAfter > 0 && s.pause(stats, o.RetryAfter); !paused && (trial || n >= ejectAfter) {
 			s.failed(stats, o, trial)
 		}
 	default:
@@ -93,7 +102,9 @@ func (s *service) done(stats *Stats, o Outcome, trial bool) {
 		if s.all.Load() {
 			s.recovers()
 		}
-		s.answered(stats, o, trial)
+		if paused := o.RetryAfter > 0 && s.pause(stats, o.RetryAfter); !paused {
+			s.answered(stats, o, trial)
+		}
 	}
 }
 
@@ -105,7 +116,7 @@ func (s *service) answered(stats *Stats, o Outcome, trial bool) {
 			stats.kept.Store(true)
 		}
 		if stats.marked.Load() {
-			s.lift(stats)
+			s.lift(stats, trial)
 		}
 	case o.Status >= 400:
 		// Servers close after some errors, as Tomcat does after a 400 or 500: that tells nothing.
@@ -117,7 +128,7 @@ func (s *service) answered(stats *Stats, o Outcome, trial bool) {
 	default:
 		// It never keeps connections; an answer is all that can be had.
 		if stats.marked.Load() {
-			s.lift(stats)
+			s.lift(stats, trial)
 		}
 	}
 }
@@ -150,11 +161,11 @@ func (s *service) again(stats *Stats) {
 	s.rebuild()
 }
 
-// lift ends a time out.
-func (s *service) lift(stats *Stats) {
+// lift ends a time out. One that the instance asked for lasts, whatever it answers to others.
+func (s *service) lift(stats *Stats, trial bool) {
 	s.mu.Lock()
 	was := stats.mark
-	if was.why == nothing {
+	if was.why == nothing || was.why == asked && !trial {
 		s.mu.Unlock()
 		return
 	}

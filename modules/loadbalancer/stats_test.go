@@ -12,7 +12,9 @@ import (
 func TestStatisticsSurviveARefresh(t *testing.T) {
 	r := &changing{discovery.NewSet(of(1)...)}
 	var failures []int
-	b, err := loadbalancer.New(loadbalancer.Config{Strategy: "watching"}, r, loadbalancer.WithFactories(loadbalancer.Factory{
+	cfg := loadbalancer.DefaultConfig()
+	cfg.Strategy = "watching"
+	b, err := loadbalancer.New(cfg, r, loadbalancer.WithFactories(loadbalancer.Factory{
 		Name: "watching", New: func(string) loadbalancer.Strategy {
 			return watch(func(v *loadbalancer.View) { failures = append(failures, v.Stats(0).Failures()) })
 		}}))

@@ -1,30 +1,48 @@
 package loadbalancer
 
 import (
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
 // View is the instances of a service that a strategy chooses among: those that are UP, without those that are avoided because
-// they are leaving or were ejected, unless all are, and where a zone is preferred without those of others, unless none is left.
-// It is immutable but for the statistics.
+// they are leaving, were ejected or did not pass their health check, unless all are, and where a zone, a hint or a subset is preferred
+// without the others, unless none is left. It is immutable but for the statistics.
 type View struct {
 	set        *discovery.Set
+	settings   *Service
+	strategy   Strategy // by configuration
+	prefers    preference
 	candidates []candidate
-	avoided    []candidate // UP, used when nothing else is left: those of other zones, then those that the registry may have lost, leaving ones, ejected ones
-	spill      int         // how many of the avoided are so for their zone alone
-	index      func() map[string]int
-	slots      func() []slot // for weighted
-	ring       func() *ring  // for consistent-hash
+	avoided    []candidate // UP, used when nothing else is left: those that are not preferred, then those that the registry may have lost, leaving ones, unhealthy ones, ejected ones
+	spill      int         // how many of the avoided are so for not being preferred alone
+	warming    bool        // some are new and take less than their share
+	sticky     bool        // requests may name their instance
+	hints      map[string]bool
+
+	zones   func() map[string]bool // in lower case
+	index   func() map[string]int
+	inReach func() map[string]*candidate // preferred or not
+	slots   func() []slot                // for weighted
+	ring    func() *ring                 // for consistent-hash
+
+	others cache[preference, *View] // of the same set, for calls that prefer other instances
+	named  cache[string, Strategy]  // for calls that ask for one
 }
 
 // candidate is an instance with its statistics.
 type candidate struct {
 	instance *discovery.Instance
 	stats    *Stats
+	share    uint32 // of 1<<32 of its calls, while it is new; 0: all
+	distance int
 }
 
 // Len returns how many instances there are.
@@ -42,38 +60,53 @@ func (v *View) Index(id string) (int, bool) {
 	return i, ok
 }
 
-// newView sorts the instances of a set into those to choose among and those to avoid, and says when the next of these returns; never
-// is the zero time. With all no ejection counts. The caller holds the service's lock.
-func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, all bool, now time.Time) (v *View, wake time.Time) {
-	v = &View{set: set, candidates: make([]candidate, 0, len(set.All))}
-	var far, doubtful, leaves, ejected []candidate
-	up := 0
+// newView sorts the instances of a set into those to choose among and those to avoid, and says when that changes with time alone; never
+// is the zero time. The caller holds the lock.
+func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake time.Time) {
+	now, all := time.Now(), s.all.Load()
+	v = &View{set: set, settings: s.settings, prefers: prefers, sticky: s.settings.has(stickySession) || s.settings.Sticky.Header != ""}
+	up, answers := 0, 0
 	for _, instance := range set.All {
 		if callable(instance) {
 			up++
 		}
 	}
-	answers := 0
+	chosen := subsetOf(s.settings, set.All)
+	near := make([]candidate, 0, up)
+	var doubtful, leaves, ill, ejected []candidate
+	sooner := func(t time.Time) {
+		if wake.IsZero() || t.Before(wake) {
+			wake = t
+		}
+	}
 	for _, instance := range set.All {
 		if !callable(instance) {
 			continue
 		}
-		s := stats[instance.ID]
-		c := candidate{instance, s}
-		if s.mark.why == ejectedForAnswers {
+		if hint := instance.Metadata.Get("hint"); hint != "" {
+			if v.hints == nil {
+				v.hints = map[string]bool{}
+			}
+			v.hints[hint] = true
+		}
+		stats := s.stats[instance.ID]
+		c := candidate{instance: instance, stats: stats, distance: prefers.distance(instance, chosen)}
+		if share, changes := s.settings.SlowStart.share(stats, now); share != 0 {
+			c.share, v.warming = share, true
+			sooner(changes)
+		}
+		if stats.mark.capped() {
 			answers++
 		}
 		switch {
-		case s.mark.why == nothing, all && s.mark.ejected(), s.mark.why == ejectedForAnswers && !withinCap(answers, up): // a list that shrank
-			s.trial.Store(false)
-		case !s.mark.out(now):
-			s.trial.Store(true)
+		case stats.mark.why == nothing, all && stats.mark.ejected(), stats.mark.capped() && !withinCap(answers, up): // a list that shrank
+			stats.trial.Store(false)
+		case !stats.mark.out(now):
+			stats.trial.Store(true)
 		default:
-			s.trial.Store(false)
-			if until := s.mark.until; wake.IsZero() || until.Before(wake) {
-				wake = until
-			}
-			if s.mark.why == leaving {
+			stats.trial.Store(false)
+			sooner(stats.mark.until)
+			if stats.mark.why == leaving {
 				leaves = append(leaves, c)
 			} else {
 				ejected = append(ejected, c)
@@ -81,25 +114,45 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, all bool
 			continue
 		}
 		switch {
+		case stats.ill:
+			ill = append(ill, c)
 		case instance.Doubtful:
 			doubtful = append(doubtful, c)
-		case prefers.has(instance):
-			v.candidates = append(v.candidates, c)
 		default:
-			far = append(far, c)
+			near = append(near, c)
 		}
 	}
-	if len(v.candidates) == 0 {
-		v.candidates, far = far, nil
+	v.arrange(near, doubtful, leaves, ill, ejected)
+	v.derive()
+	return v, wake
+}
+
+// arrange lets the nearest of those that are well be chosen among, and orders the others.
+func (v *View) arrange(well, doubtful, leaves, ill, ejected []candidate) {
+	if len(well) == 0 {
+		well, doubtful = doubtful, nil
 	}
-	if len(v.candidates) == 0 {
-		v.candidates, doubtful = doubtful, nil
-	}
-	v.spill = len(far)
-	v.avoided = slices.Concat(far, doubtful, leaves, ejected)
+	slices.SortStableFunc(well, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
+	first := asNear(well)
+	far := well[first:]
+	v.candidates, v.spill = well[:first:first], len(far)
+	v.avoided = slices.Concat(far, doubtful, leaves, ill, ejected)
 	if len(v.candidates) == 0 {
 		v.candidates, v.avoided = v.avoided, nil // better than nobody
 	}
+}
+
+// asNear returns how many of a sorted list are as near as the first.
+func asNear(sorted []candidate) int {
+	n := 0
+	for n < len(sorted) && sorted[n].distance == sorted[0].distance {
+		n++
+	}
+	return n
+}
+
+// derive prepares what is made when it is first asked for.
+func (v *View) derive() {
 	v.index = sync.OnceValue(func() map[string]int {
 		index := make(map[string]int, len(v.candidates))
 		for i, c := range v.candidates {
@@ -107,9 +160,24 @@ func newView(set *discovery.Set, stats map[string]*Stats, prefers zone, all bool
 		}
 		return index
 	})
+	v.inReach = sync.OnceValue(func() map[string]*candidate {
+		reach := make(map[string]*candidate, len(v.candidates)+v.spill)
+		for _, list := range [][]candidate{v.candidates, v.avoided[:v.spill]} {
+			for i := range list {
+				reach[list[i].instance.ID] = &list[i]
+			}
+		}
+		return reach
+	})
+	v.zones = sync.OnceValue(func() map[string]bool {
+		zones := map[string]bool{}
+		for _, i := range v.set.All {
+			zones[strings.ToLower(zoneOf(i))] = true
+		}
+		return zones
+	})
 	v.slots = sync.OnceValue(func() []slot { return slotsOf(v) })
 	v.ring = sync.OnceValue(func() *ring { return newRing(v) })
-	return v, wake
 }
 
 // avoided reports whether an instance is among those that a view avoids for what they did.
@@ -144,4 +212,26 @@ func (r *Request) untried(list []candidate) int {
 		}
 	}
 	return n
+}
+
+// cache is a small map that is read without a lock and copied for each entry.
+type cache[K comparable, V any] struct {
+	entries atomic.Pointer[map[K]V]
+}
+
+func (c *cache[K, V]) get(key K) (value V, ok bool) {
+	if all := c.entries.Load(); all != nil {
+		value, ok = (*all)[key]
+	}
+	return value, ok
+}
+
+// put adds an entry. The caller sees to it that nobody else does at the same time.
+func (c *cache[K, V]) put(key K, value V) {
+	next := map[K]V{}
+	if all := c.entries.Load(); all != nil {
+		maps.Copy(next, *all)
+	}
+	next[key] = value
+	c.entries.Store(&next)
 }

@@ -26,7 +26,7 @@ func zoned() []discovery.Instance {
 func preferring(t testing.TB, zone string, resolver discovery.Resolver) *loadbalancer.Balancer {
 	t.Helper()
 	cfg := loadbalancer.DefaultConfig()
-	cfg.Configurations, cfg.Zone = "zone-preference", zone
+	cfg.Configurations, cfg.Zone = []string{"zone-preference"}, zone
 	b, err := loadbalancer.New(cfg, resolver)
 	require.NoError(t, err)
 	return b
@@ -94,10 +94,10 @@ func TestTheOwnZoneIsThatOfTheOwnMetadata(t *testing.T) {
 func TestAnUnknownWayOfChoosingIsSaidOnce(t *testing.T) {
 	var log strings.Builder
 	cfg := loadbalancer.DefaultConfig()
-	cfg.Configurations = "same-instance-preference"
+	cfg.Configurations = []string{"api-version"}
 	_, err := loadbalancer.New(cfg, stock(), loadbalancer.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)
-	require.Contains(t, log.String(), "same-instance-preference")
+	require.Contains(t, log.String(), "api-version")
 }
 
 func TestInstancesThatTheRegistryMayHaveLostComeLast(t *testing.T) {

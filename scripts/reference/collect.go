@@ -184,6 +184,11 @@ func called(info *types.Info, fun ast.Expr) *types.Func {
 }
 
 func (c *collector) bound(p *packages.Package, prefix string, given ast.Expr, t types.Type) error {
+	if _, named := t.Underlying().(*types.Map); named { // its keys are the user's
+		k, err := c.kind(p.Fset, t.Underlying(), "", 0)
+		c.found.settings = append(c.found.settings, setting{key: prefix, kind: k, normal: "none"})
+		return err
+	}
 	fields, err := c.fields(p.Fset, prefix, t, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %w", prefix, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
 // Run ends leases that were not renewed, until ctx ends.
@@ -30,60 +32,86 @@ const maxShare = 0.15
 // which no client can be blamed for.
 func (r *Registry) Evict(compensation time.Duration) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	now := r.now()
 	r.forget(now)
-	if r.cfg.SelfPreservation && r.preserving(now) {
+	if r.preserve(now) {
 		return
 	}
-	var over []*lease
-	for _, app := range r.apps {
+	at := now.Add(-compensation)
+	if !at.After(r.due) {
+		return // most looks end here, however many leases there are
+	}
+	type pair struct {
+		app *application
+		*lease
+	}
+	var over []pair
+	r.due = now.Add(24 * time.Hour)
+	for _, app := range r.sorted {
 		for _, l := range app.leases {
-			if l.expired(now.Add(-compensation)) {
-				over = append(over, l)
+			if l.expired(at) {
+				over = append(over, pair{app, l})
+			} else if end := l.end(); end.Before(r.due) {
+				r.due = end
 			}
 		}
 	}
-	limit := max(1, int(float64(r.size)*maxShare))
-	rand.Shuffle(len(over), func(i, j int) { over[i], over[j] = over[j], over[i] })
-	for _, l := range over[:min(len(over), limit)] {
-		r.drop(l, now)
-		r.log.Warn("instance expired: its lease was not renewed", "app", l.instance.App, "id", l.instance.ID(), "last_renewal", l.renewed)
+	limit := max(1, int(float64(r.size())*maxShare))
+	if len(over) > limit {
+		r.due = time.Time{} // the next look goes on
+		rand.Shuffle(len(over), func(i, j int) { over[i], over[j] = over[j], over[i] })
+		over = over[:limit]
+	}
+	for _, one := range over {
+		r.evicted++
+		r.drop(one.app, one.lease, Expired, now)
 	}
 }
 
-// preserving reports whether so few renewals came in the last minute that the network is likelier at fault than the
-// instances. What is expected follows from each lease's own interval.
-func (r *Registry) preserving(now time.Time) bool {
-	expected := 0.0
-	for _, app := range r.apps {
-		for _, l := range app.leases {
-			expected += 60 / float64(l.instance.Lease.RenewalInterval)
-		}
+// preserve reports whether so few renewals came in a minute that the network is likelier at fault than the instances; it is
+// over when a minute passed without that. What is expected follows from each lease's own interval.
+func (r *Registry) preserve(now time.Time) bool {
+	if !r.cfg.SelfPreservation {
+		return false
 	}
-	return float64(r.renewals.lastMinute(now)) < expected*r.cfg.RenewalThreshold
+	if r.renewals.lastMinute(now) < r.expected*r.cfg.RenewalThreshold {
+		r.short = now
+	}
+	preserving := !r.short.IsZero() && now.Sub(r.short) < time.Minute
+	if preserving != r.preserving {
+		r.preserving = preserving
+		r.say(map[bool]Kind{true: Preserving, false: PreservingEnded}[preserving], &wire.Instance{}, now)
+	}
+	return preserving
 }
 
-// meter counts by whole minutes.
+// meter counts what happened in the last minute, by slices of ten seconds.
 type meter struct {
-	minute       int64
-	now, before  int
-	beforeMinute int64
+	slices [7]float64 // the present one, and those before it
+	at     int64      // number of the present slice
 }
+
+const slice = 10 * time.Second
 
 func (m *meter) roll(now time.Time) {
-	if minute := now.Unix() / 60; minute != m.minute {
-		m.before, m.beforeMinute = m.now, m.minute
-		m.now, m.minute = 0, minute
+	for at := now.UnixNano() / int64(slice); m.at < at; m.at++ {
+		if at-m.at > int64(len(m.slices)) {
+			*m = meter{at: at}
+			return
+		}
+		copy(m.slices[1:], m.slices[:])
+		m.slices[0] = 0
 	}
 }
 
-func (m *meter) count(now time.Time) { m.roll(now); m.now++ }
+func (m *meter) count(now time.Time, n float64) { m.roll(now); m.slices[0] += n }
 
-func (m *meter) lastMinute(now time.Time) int {
+// lastMinute rounds up to a whole slice, so that clients that all beat at once are not missed at the edge.
+func (m *meter) lastMinute(now time.Time) (sum float64) {
 	m.roll(now)
-	if m.beforeMinute != m.minute-1 {
-		return m.now
+	for _, n := range m.slices {
+		sum += n
 	}
-	return max(m.before, m.now)
+	return sum
 }

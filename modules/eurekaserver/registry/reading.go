@@ -1,130 +1,106 @@
 package registry
 
 import (
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
-// view is the instance as documents show it: with the times of its lease.
+// view is the instance as documents show it: with the time of its last renewal. One from a file keeps the time that stands
+// there until it is renewed.
 func (l *lease) view() *wire.Instance {
-	i := *l.instance
-	i.Lease.Registration, i.Lease.LastRenewal = l.registration.UnixMilli(), l.renewed.UnixMilli()
-	i.Lease.Eviction, i.Lease.ServiceUp = 0, 0
-	if !l.evicted.IsZero() {
-		i.Lease.Eviction = l.evicted.UnixMilli()
+	if renewed := l.renewed.UnixMilli(); !l.restored && l.instance.Lease.LastRenewal != renewed {
+		next := *l.instance
+		next.Lease.LastRenewal = renewed
+		l.instance = &next
 	}
-	if !l.serviceUp.IsZero() {
-		i.Lease.ServiceUp = l.serviceUp.UnixMilli()
-	}
-	return &i
+	return l.instance
 }
 
-func (l *lease) expired(now time.Time) bool { return now.After(l.renewed.Add(l.duration)) }
-
-// Snapshot is the registry and what changed lately, at one version. It is immutable.
+// Snapshot is the registry and what changed lately, at one version. It is immutable, and an application in it is the same
+// one as in the snapshot before, unless something changed in it: callers may keep what they made of it.
 type Snapshot struct {
 	Version int64
-	All     *wire.Applications
-	Delta   *wire.Applications
+	Hash    string              // of all instances
+	All     []*wire.Application // by name
+	Delta   []*wire.Application // those with changes, by name
 }
 
-// Snapshot returns the present one. It is the same one until something changes; renewals alone change nothing.
+// refresh is how old the times of renewals in a snapshot may be; renewals alone make no new one (Netflix keeps answers as
+// long: responseCacheAutoExpirationInSeconds).
+const refresh = 3 * time.Minute
+
+// Snapshot returns the present one. It is the same one until something changes.
 func (r *Registry) Snapshot() *Snapshot {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.forget(r.now()); r.snapshot == nil {
+	defer r.unlock()
+	now := r.now()
+	r.forget(now)
+	if now.Sub(r.refreshed) > refresh {
+		r.refreshed, r.snapshot = now, nil
+		for _, a := range r.sorted {
+			a.all, a.delta = nil, nil
+		}
+	}
+	if r.snapshot == nil {
 		r.snapshot = r.take()
 	}
 	return r.snapshot
 }
 
 func (r *Registry) take() *Snapshot {
-	s := &Snapshot{Version: r.version, All: &wire.Applications{Version: "1"}, Delta: &wire.Applications{Version: strconv.FormatInt(r.version, 10)}}
-	for _, name := range slices.Sorted(maps.Keys(r.apps)) {
-		app := wire.Application{Name: name}
-		for _, l := range r.apps[name].leases {
-			app.Instances = append(app.Instances, l.view())
+	r.version++
+	s := &Snapshot{Version: r.version, Hash: wire.Hash(r.counts), All: make([]*wire.Application, 0, r.listed)}
+	for _, a := range r.sorted {
+		if len(a.leases) > 0 {
+			if a.all == nil {
+				a.all = a.show()
+			}
+			s.All = append(s.All, a.all)
 		}
-		s.All.Applications = append(s.All.Applications, app)
-	}
-	s.All.Hash = s.All.ReconcileHash()
-	s.Delta.Hash = s.All.Hash // a delta's hash is that of the whole
-	type key struct{ app, id string }
-	seen := map[key]bool{}
-	at := map[string]int{}
-	for _, c := range slices.Backward(r.changes) { // the latest state of each
-		if seen[key{c.app, c.id}] {
-			continue
+		if len(a.told) > 0 {
+			if a.delta == nil {
+				a.delta = &wire.Application{Name: a.name, Instances: a.latest()}
+			}
+			s.Delta = append(s.Delta, a.delta)
 		}
-		seen[key{c.app, c.id}] = true
-		instance := c.last
-		if l := r.find(c.app, c.id); l != nil {
-			instance = l.view()
-		}
-		if instance == nil {
-			continue
-		}
-		n, ok := at[c.app]
-		if !ok {
-			n = len(s.Delta.Applications)
-			at[c.app] = n
-			s.Delta.Applications = append(s.Delta.Applications, wire.Application{Name: c.app})
-		}
-		s.Delta.Applications[n].Instances = append(s.Delta.Applications[n].Instances, instance)
-	}
-	for n := range s.Delta.Applications {
-		slices.Reverse(s.Delta.Applications[n].Instances)
 	}
 	return s
 }
 
-// forget drops changes that were told long enough.
-func (r *Registry) forget(now time.Time) {
-	n := 0
-	for n < len(r.changes) && now.Sub(r.changes[n].at) > r.cfg.DeltaRetention {
-		n++
+func (a *application) show() *wire.Application {
+	app := &wire.Application{Name: a.name, Instances: make([]*wire.Instance, len(a.leases))}
+	for i, l := range a.leases {
+		app.Instances[i] = l.view()
 	}
-	if n > 0 {
-		r.changes = slices.Clone(r.changes[n:])
-		r.version++
-		r.snapshot = nil
-	}
+	return app
 }
 
 // Application returns the instances of a name, with the present times of their leases; nil when there are none.
 func (r *Registry) Application(name string) *wire.Application {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	a := r.apps[strings.ToUpper(name)]
-	if a == nil {
-		return nil
+	defer r.unlock()
+	if a := r.apps[strings.ToUpper(name)]; a != nil && len(a.leases) > 0 {
+		return a.show()
 	}
-	app := &wire.Application{Name: a.name}
-	for _, l := range a.leases {
-		app.Instances = append(app.Instances, l.view())
-	}
-	return app
+	return nil
 }
 
 // Instance returns one instance, or nil. One whose lease has ended is gone, even before it is evicted.
 func (r *Registry) Instance(app, id string) *wire.Instance {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.shown(r.find(app, id))
+	defer r.unlock()
+	_, l := r.find(app, id)
+	return r.shown(l)
 }
 
 // InstanceByID returns the first instance with that id in any application, or nil.
 func (r *Registry) InstanceByID(id string) *wire.Instance {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(r.apps)) {
-		if l := r.apps[name].byID[id]; l != nil {
+	defer r.unlock()
+	for _, a := range r.sorted {
+		if l := a.byID[id]; l != nil {
 			return r.shown(l)
 		}
 	}
@@ -150,10 +126,10 @@ func (r *Registry) SecureVIP(vip string) *wire.Applications {
 
 func (r *Registry) selected(names func(*wire.Instance) string, vip string) *wire.Applications {
 	found := &wire.Applications{Version: "-1"}
-	for _, app := range r.Snapshot().All.Applications {
+	for _, app := range r.Snapshot().All {
 		var matching []*wire.Instance
 		for _, i := range app.Instances {
-			if slices.Contains(strings.Split(names(i), ","), vip) {
+			if among(names(i), vip) {
 				matching = append(matching, i)
 			}
 		}
@@ -165,14 +141,40 @@ func (r *Registry) selected(names func(*wire.Instance) string, vip string) *wire
 	return found
 }
 
-// Size returns how many instances are listed.
-func (r *Registry) Size() int { r.mu.Lock(); defer r.mu.Unlock(); return r.size }
+// among looks for a name in a list with commas. Blanks count: Eureka does not trim.
+func among(list, name string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}
 
-// Clear forgets everything, as a restart does.
-func (r *Registry) Clear() {
+// Size returns how many instances are listed.
+func (r *Registry) Size() int {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.apps, r.overrides = map[string]*application{}, map[string]discovery.Status{}
-	r.size, r.changes, r.snapshot = 0, nil, nil
-	r.version++
+	defer r.unlock()
+	return r.size()
+}
+
+// Lease is what is known of an instance beyond what documents say.
+type Lease struct {
+	Instance *wire.Instance
+	Renewed  time.Time // last heard of
+	Ends     time.Time // when it is given up, unless it is renewed
+	Restored bool      // read from a file, and not heard of since
+}
+
+// Leases returns all of them, by application and in the order of their registration.
+func (r *Registry) Leases() []Lease {
+	r.mu.Lock()
+	defer r.unlock()
+	all := make([]Lease, 0, r.size())
+	for _, a := range r.sorted {
+		for _, l := range a.leases {
+			all = append(all, Lease{l.view(), l.renewed, l.end(), l.restored})
+		}
+	}
+	return all
 }

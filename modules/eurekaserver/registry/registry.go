@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"slices"
@@ -19,7 +20,7 @@ var (
 	ErrConflict = errors.New("registry: a newer version is stored")
 )
 
-// defaultLease is how long an instance is listed that does not say.
+// What an instance gets that does not say how long it wants to be listed, in seconds.
 const (
 	defaultRenewal = 30
 	defaultLease   = 90
@@ -32,41 +33,54 @@ type Registry struct {
 	now func() time.Time
 
 	mu        sync.Mutex
-	apps      map[string]*application
-	size      int
+	apps      map[string]*application     // those with instances, and those with something left to tell
+	sorted    []*application              // the same, by name
 	overrides map[string]discovery.Status // by id alone, as Netflix keeps them
-	changes   []change                    // oldest first
-	version   int64                       // grows with every change
-	snapshot  *Snapshot                   // of version, or nil
-	full      bool                        // that nothing more fits was said
-	renewals  meter
+	queue     []*change                   // oldest first; some are superseded
+	sequence  int64                       // of changes
+	version   int64                       // of snapshots
+	snapshot  *Snapshot                   // nil when something changed since
+	refreshed time.Time                   // when the times of renewals in it were last brought up to date
+	due       time.Time                   // no lease ends before
+
+	listed   int // applications with instances
+	restored int // instances from a file that were not renewed yet
+	bytes    int64
+	counts   wire.StatusCounts
+	expected float64 // renewals a minute
+	renewals meter
+	evicted  int64 // leases ended so far
+
+	full       bool // that nothing more fits was said
+	preserving bool
+	short      time.Time // when too few renewals were last seen
+	events     ring
+	unsaid     []Event // to be logged once the lock is free
+	news       chan struct{}
 }
 
-// application is the leases of one name, in the order of their first registration.
+// application is the leases of one name, in the order of their first registration, and what is left to tell of it.
 type application struct {
 	name   string
 	leases []*lease
 	byID   map[string]*lease
+	told   map[string]*change // the latest of each id
+	// all and delta are how snapshots show the application; nil when that is out of date.
+	all, delta *wire.Application
 }
 
-// lease is one instance with its times. The instance is replaced, never changed.
+// lease is one instance and when it was heard of. The instance is replaced, never changed: snapshots share it.
 type lease struct {
-	instance     *wire.Instance
-	registration time.Time
-	renewed      time.Time
-	serviceUp    time.Time
-	evicted      time.Time
-	duration     time.Duration
+	instance *wire.Instance
+	renewed  time.Time
+	restored bool // read from a file, and not renewed since
 }
 
-// change is an entry of the delta.
-type change struct {
-	at  time.Time
-	app string
-	id  string
-	// last is the instance as it left; nil while it is listed, when its latest state counts.
-	last *wire.Instance
+func (l *lease) end() time.Time {
+	return l.renewed.Add(time.Duration(l.instance.Lease.Duration) * time.Second)
 }
+
+func (l *lease) expired(now time.Time) bool { return now.After(l.end()) }
 
 // Option adjusts a [Registry].
 type Option func(*Registry)
@@ -81,63 +95,82 @@ func WithClock(now func() time.Time) Option { return func(r *Registry) { r.now =
 
 // New returns an empty registry.
 func New(cfg Config, opts ...Option) *Registry {
-	r := &Registry{cfg: cfg, now: time.Now, log: slog.New(slog.DiscardHandler), apps: map[string]*application{}, overrides: map[string]discovery.Status{}, version: 1}
+	r := &Registry{cfg: cfg, now: time.Now, log: slog.New(slog.DiscardHandler)}
+	r.empty()
 	for _, opt := range opts {
 		opt(r)
 	}
 	return r
 }
 
-func (r *Registry) find(app, id string) *lease {
+func (r *Registry) empty() {
+	r.apps, r.sorted, r.overrides = map[string]*application{}, nil, map[string]discovery.Status{}
+	r.queue, r.snapshot = nil, nil
+	r.listed, r.restored, r.bytes, r.counts, r.expected = 0, 0, 0, wire.StatusCounts{}, 0
+}
+
+// Clear forgets everything, as a restart does.
+func (r *Registry) Clear() {
+	r.mu.Lock()
+	defer r.unlock()
+	r.empty()
+}
+
+func (r *Registry) find(app, id string) (*application, *lease) {
 	if a := r.apps[strings.ToUpper(app)]; a != nil {
-		return a.byID[id]
+		return a, a.byID[id]
 	}
-	return nil
+	return nil, nil
 }
 
 // Register lists an instance, or replaces what is listed under its application and id. What is stored stays when it is newer
-// by lastDirtyTimestamp. replicated says that a peer sent it.
+// by lastDirtyTimestamp. replicated says that a peer sent it. The error is ErrFull.
 func (r *Registry) Register(i *wire.Instance, replicated bool) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
+	return r.register(i, replicated)
+}
+
+func (r *Registry) register(i *wire.Instance, replicated bool) error {
 	now := r.now()
-	incoming := prepared(i, now)
-	app := r.apps[incoming.App]
-	var before *lease
-	if app != nil {
-		before = app.byID[incoming.ID()]
-	}
-	if before == nil && (r.size >= r.cfg.MaxInstances || app == nil && len(r.apps) >= r.cfg.MaxApplications) {
-		if !r.full {
-			r.full = true
-			r.log.Warn("the registry is full; new instances are refused", "applications", len(r.apps), "instances", r.size)
-		}
+	next := prepared(i, now)
+	app, before := r.find(next.App, next.ID())
+	if !r.fits(app, before, next) {
 		return ErrFull
 	}
-	l := &lease{instance: incoming, registration: now, renewed: now}
 	if before != nil {
-		l.serviceUp = before.serviceUp
-		if before.instance.LastDirty > incoming.LastDirty {
-			stored := *before.instance
-			l.instance = &stored
+		next.Lease.ServiceUp = before.instance.Lease.ServiceUp
+		if before.instance.LastDirty > next.LastDirty {
+			*next = *before.instance
 		}
 	}
-	l.duration = time.Duration(l.instance.Lease.Duration) * time.Second
-	r.applyOverride(l, before, replicated)
-	l.instance.Action = wire.Added
-	l.instance.LastUpdated = now.UnixMilli()
+	next.Lease.Registration, next.Lease.LastRenewal, next.Lease.Eviction = now.UnixMilli(), now.UnixMilli(), 0
+	r.override(next, before, replicated)
+	next.Action, next.LastUpdated = wire.Added, now.UnixMilli()
+
 	if app == nil {
-		app = &application{name: incoming.App, byID: map[string]*lease{}}
-		r.apps[incoming.App] = app
+		app = r.open(next.App)
 	}
-	app.put(l)
+	id := next.ID()
+	switch {
+	case before == nil:
+		r.say(Registered, next, now)
+		r.renewals.count(now, perMinute(next)) // or every wave of new instances would look like one of deaths
+	case before.instance.Status != next.Status:
+		r.say(Changed, next, now)
+	}
 	if before == nil {
-		r.size++
-		r.log.Info("instance registered", "app", app.name, "id", l.instance.ID(), "status", l.instance.Status.String())
-	} else if before.instance.Status != l.instance.Status {
-		r.log.Info("instance changed its status", "app", app.name, "id", l.instance.ID(), "status", l.instance.Status.String())
+		before = &lease{}
+		app.leases = append(app.leases, before)
+		app.byID[id] = before
+		if len(app.leases) == 1 {
+			r.listed++
+		}
 	}
-	r.changed(app.name, l.instance.ID(), nil, now)
+	r.confirm(before)
+	before.renewed = now
+	r.put(app, before, next)
+	r.tell(app, id, nil, now)
 	return nil
 }
 
@@ -151,6 +184,7 @@ func prepared(i *wire.Instance, now time.Time) *wire.Instance {
 	if c.Lease.Duration <= 0 {
 		c.Lease.Duration = defaultLease
 	}
+	c.Lease.ServiceUp = 0
 	if c.LastDirty == 0 {
 		c.LastDirty = now.UnixMilli()
 	}
@@ -161,24 +195,108 @@ func prepared(i *wire.Instance, now time.Time) *wire.Instance {
 	return &c
 }
 
-// applyOverride gives a lease the status that the rules leave it (Netflix: FirstMatchWinsCompositeRule).
-func (r *Registry) applyOverride(l, before *lease, replicated bool) {
-	id := l.instance.ID()
-	if l.instance.OverriddenStatus != discovery.Unknown {
+// fits reports whether the caps leave room. What is listed may always be registered again, unless it grew too much.
+func (r *Registry) fits(app *application, before *lease, next *wire.Instance) bool {
+	grown := weight(next)
+	if before != nil {
+		grown -= weight(before.instance)
+	}
+	switch {
+	case grown > 0 && r.bytes+grown > int64(r.cfg.MaxSize):
+	case before != nil:
+		return true
+	case r.size() >= r.cfg.MaxInstances:
+	case (app == nil || len(app.leases) == 0) && r.listed >= r.cfg.MaxApplications:
+	default:
+		return true
+	}
+	if !r.full {
+		r.full = true
+		r.say(Refused, next, r.now())
+	}
+	return false
+}
+
+// weight is about how much memory an instance takes.
+func weight(i *wire.Instance) int64 {
+	const fixed = 700 // the struct, its lease and their places in maps
+	n := fixed + len(i.InstanceID) + len(i.HostName) + len(i.App) + len(i.AppGroupName) + len(i.IPAddr) + len(i.SID) + len(i.ASGName) +
+		len(i.HomePageURL) + len(i.StatusPageURL) + len(i.HealthCheckURL) + len(i.SecureHealthCheckURL) + len(i.VIPAddress) + len(i.SecureVIPAddress)
+	for _, pairs := range []discovery.Metadata{i.Metadata, i.DataCenter.Metadata} {
+		for _, p := range pairs {
+			n += 32 + len(p.Key) + len(p.Value)
+		}
+	}
+	return int64(n)
+}
+
+func (r *Registry) size() int {
+	n := 0
+	for _, of := range r.counts {
+		n += of
+	}
+	return n
+}
+
+func (r *Registry) open(name string) *application {
+	app := &application{name: name, byID: map[string]*lease{}, told: map[string]*change{}}
+	r.apps[name] = app
+	at, _ := slices.BinarySearchFunc(r.sorted, name, func(a *application, name string) int { return cmp.Compare(a.name, name) })
+	r.sorted = slices.Insert(r.sorted, at, app)
+	return app
+}
+
+// close forgets an application that nothing is left to say of.
+func (r *Registry) close(app *application) {
+	if len(app.leases) > 0 || len(app.told) > 0 {
+		return
+	}
+	delete(r.apps, app.name)
+	at, _ := slices.BinarySearchFunc(r.sorted, app.name, func(a *application, name string) int { return cmp.Compare(a.name, name) })
+	r.sorted = slices.Delete(r.sorted, at, at+1)
+}
+
+// put makes next what a lease stands for, and keeps the sums.
+func (r *Registry) put(app *application, l *lease, next *wire.Instance) {
+	if l.instance != nil {
+		r.count(l.instance, -1)
+	}
+	r.count(next, 1)
+	l.instance = next
+	if end := l.end(); end.Before(r.due) {
+		r.due = end
+	}
+	app.all, app.delta, r.snapshot = nil, nil, nil
+}
+
+func (r *Registry) count(i *wire.Instance, n int) {
+	r.counts[min(i.Status, discovery.Unknown)] += n
+	r.expected += float64(n) * perMinute(i)
+	r.bytes += int64(n) * weight(i)
+}
+
+// perMinute is how many renewals an instance promised.
+func perMinute(i *wire.Instance) float64 { return 60 / float64(i.Lease.RenewalInterval) }
+
+// override gives an instance the status that the rules leave it (Netflix: FirstMatchWinsCompositeRule).
+func (r *Registry) override(i *wire.Instance, before *lease, replicated bool) {
+	id := i.ID()
+	if i.OverriddenStatus != discovery.Unknown {
 		if _, set := r.overrides[id]; !set {
-			r.overrides[id] = l.instance.OverriddenStatus
+			r.overrides[id] = i.OverriddenStatus
 		}
 	}
 	if set, ok := r.overrides[id]; ok {
-		l.instance.OverriddenStatus = set
+		i.OverriddenStatus = set
 	}
-	l.instance.Status = r.resolve(l.instance, before, replicated)
-	l.up(r.now())
+	i.Status = r.resolve(i, before, replicated)
+	up(i, r.now())
 }
 
-func (l *lease) up(now time.Time) {
-	if l.instance.Status == discovery.Up && l.serviceUp.IsZero() {
-		l.serviceUp = now
+// up notes when an instance first took traffic.
+func up(i *wire.Instance, now time.Time) {
+	if i.Status == discovery.Up && i.Lease.ServiceUp == 0 {
+		i.Lease.ServiceUp = now.UnixMilli()
 	}
 }
 
@@ -197,16 +315,6 @@ func (r *Registry) resolve(i *wire.Instance, existing *lease, replicated bool) d
 	return i.Status
 }
 
-func (a *application) put(l *lease) {
-	id := l.instance.ID()
-	if before := a.byID[id]; before != nil {
-		a.leases[slices.Index(a.leases, before)] = l
-	} else {
-		a.leases = append(a.leases, l)
-	}
-	a.byID[id] = l
-}
-
 // Renewal is a heartbeat.
 type Renewal struct {
 	LastDirty  int64            // 0: not told
@@ -219,8 +327,8 @@ type Renewal struct {
 // returned beside it.
 func (r *Registry) Renew(app, id string, renewal Renewal) (*wire.Instance, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.find(app, id)
+	defer r.unlock()
+	a, l := r.find(app, id)
 	if l == nil {
 		return nil, ErrUnknown
 	}
@@ -229,10 +337,11 @@ func (r *Registry) Renew(app, id string, renewal Renewal) (*wire.Instance, error
 		return nil, ErrUnknown
 	}
 	now := r.now()
+	r.confirm(l)
 	l.renewed = now
-	r.renewals.count(now)
-	if status != l.instance.Status {
-		r.replace(l, now, func(i *wire.Instance) { i.Status = status })
+	r.renewals.count(now, 1)
+	if status != l.instance.Status { // not told in the delta: clients notice by the hash
+		r.replace(a, l, now, func(i *wire.Instance) { i.Status = status })
 	}
 	stored := l.instance.LastDirty
 	switch {
@@ -249,99 +358,105 @@ func (r *Registry) Renew(app, id string, renewal Renewal) (*wire.Instance, error
 	return nil, nil
 }
 
-// replace changes a lease's instance by a copy; it is not told in the delta by itself.
-func (r *Registry) replace(l *lease, now time.Time, change func(*wire.Instance)) {
+// confirm notes that an instance from a file is alive.
+func (r *Registry) confirm(l *lease) {
+	if l.restored {
+		l.restored = false
+		r.restored--
+	}
+}
+
+func (r *Registry) replace(app *application, l *lease, now time.Time, change func(*wire.Instance)) {
 	next := *l.instance
 	change(&next)
 	next.LastUpdated = now.UnixMilli()
-	l.instance = &next
-	l.up(r.now())
-	r.version++
-	r.snapshot = nil
+	up(&next, now)
+	r.put(app, l, &next)
 }
 
 // Cancel ends a lease.
 func (r *Registry) Cancel(app, id string) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.find(app, id)
+	defer r.unlock()
+	a, l := r.find(app, id)
 	if l == nil {
 		return ErrUnknown
 	}
-	r.drop(l, r.now())
-	r.log.Info("instance cancelled", "app", l.instance.App, "id", id)
+	r.drop(a, l, Cancelled, r.now())
 	return nil
 }
 
-func (r *Registry) drop(l *lease, now time.Time) {
-	app := r.apps[l.instance.App]
+func (r *Registry) drop(app *application, l *lease, why Kind, now time.Time) {
 	id := l.instance.ID()
+	last := *l.view()
+	r.say(why, &last, now)
+	last.Action, last.LastUpdated, last.Lease.Eviction = wire.Deleted, now.UnixMilli(), now.UnixMilli()
+	r.count(l.instance, -1)
+	r.confirm(l)
 	delete(app.byID, id)
 	app.leases = slices.DeleteFunc(app.leases, func(one *lease) bool { return one == l })
 	if len(app.leases) == 0 {
-		delete(r.apps, app.name)
+		r.listed--
 	}
 	delete(r.overrides, id)
-	r.size--
 	r.full = false
-	l.evicted = now
-	last := l.view()
-	last.Action, last.LastUpdated = wire.Deleted, now.UnixMilli()
-	r.changed(app.name, id, last, now)
+	r.tell(app, id, &last, now)
 }
 
 // Override sets a status that stays until it is removed or the lease ends. It renews the lease. lastDirty of 0 is not told.
 func (r *Registry) Override(app, id string, status discovery.Status, lastDirty int64) error {
-	return r.modify(app, id, func(l *lease, now time.Time) bool {
-		if l.instance.Status == status {
+	return r.modify(app, id, func(i *wire.Instance) bool {
+		if i.Status == status {
 			return false
 		}
 		r.overrides[id] = status
-		r.replace(l, now, func(i *wire.Instance) {
-			i.Status, i.OverriddenStatus, i.Action = status, status, wire.Modified
-			i.LastDirty = max(i.LastDirty, lastDirty)
-		})
+		i.Status, i.OverriddenStatus = status, status
+		i.LastDirty = max(i.LastDirty, lastDirty)
 		return true
 	})
 }
 
 // RemoveOverride ends an override; the instance shows interim until it next registers, and must do so when that is Unknown.
 func (r *Registry) RemoveOverride(app, id string, interim discovery.Status, lastDirty int64) error {
-	return r.modify(app, id, func(l *lease, now time.Time) bool {
+	return r.modify(app, id, func(i *wire.Instance) bool {
 		if _, set := r.overrides[id]; !set {
 			return false
 		}
 		delete(r.overrides, id)
-		r.replace(l, now, func(i *wire.Instance) {
-			i.Status, i.OverriddenStatus, i.Action = interim, discovery.Unknown, wire.Modified
-			i.LastDirty = max(i.LastDirty, lastDirty)
-		})
+		i.Status, i.OverriddenStatus = interim, discovery.Unknown
+		i.LastDirty = max(i.LastDirty, lastDirty)
 		return true
 	})
 }
 
-func (r *Registry) modify(app, id string, change func(*lease, time.Time) bool) error {
+func (r *Registry) modify(app, id string, change func(*wire.Instance) bool) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.find(app, id)
+	defer r.unlock()
+	a, l := r.find(app, id)
 	if l == nil {
 		return ErrUnknown
 	}
 	now := r.now()
+	r.confirm(l)
 	l.renewed = now
-	if change(l, now) {
-		r.changed(l.instance.App, id, nil, now)
-		r.log.Info("instance got a status from outside", "app", l.instance.App, "id", id, "status", l.instance.Status.String())
+	next := *l.instance
+	if change(&next) {
+		next.Action, next.LastUpdated = wire.Modified, now.UnixMilli()
+		up(&next, now)
+		r.put(a, l, &next)
+		r.tell(a, id, nil, now)
+		r.say(Overridden, &next, now)
 	}
 	return nil
 }
 
-// UpdateMetadata merges entries into an instance's metadata, as a registration of the same version.
+// UpdateMetadata merges entries into an instance's metadata, as a registration of the same version. The error is ErrUnknown
+// or ErrFull.
 func (r *Registry) UpdateMetadata(app, id string, entries map[string]string) error {
 	r.mu.Lock()
-	l := r.find(app, id)
+	defer r.unlock()
+	_, l := r.find(app, id)
 	if l == nil {
-		r.mu.Unlock()
 		return ErrUnknown
 	}
 	next := *l.instance
@@ -350,13 +465,5 @@ func (r *Registry) UpdateMetadata(app, id string, entries map[string]string) err
 		merged[key] = value
 	}
 	next.Metadata = discovery.NewMetadata(merged)
-	r.mu.Unlock()
-	return r.Register(&next, false)
-}
-
-// changed notes a change for the delta and for the documents.
-func (r *Registry) changed(app, id string, last *wire.Instance, now time.Time) {
-	r.changes = append(r.changes, change{now, app, id, last})
-	r.version++
-	r.snapshot = nil
+	return r.register(&next, false)
 }

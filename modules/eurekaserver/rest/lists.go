@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -14,36 +12,80 @@ import (
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
-// lists keeps the two documents that every client fetches, encoded once per change in each format, plain and packed.
-type lists struct {
-	mu       sync.Mutex
-	encoded  map[listKey]*encoded
-	snapshot *registry.Snapshot
+// documents are the lists that every client fetches, encoded once per change in each format, plain and packed, and shared
+// by the requests for them. At most one of each kind is kept.
+type documents struct {
+	all [2][4][2]document // whole and delta, wire.Format, plain and packed
 }
 
-type listKey struct {
-	delta  bool
-	format wire.Format
+// document is one of them; whoever needs it first makes it, the others wait for that.
+type document struct {
+	mu      sync.Mutex
+	version int64
+	body    []byte
+	used    time.Time
+	packer  packer
 }
 
-// encoded is one document; whoever needs it first makes it, the others wait for that.
-type encoded struct {
-	plainOnce, packedOnce sync.Once
-	plain, packed         []byte
-}
+// idle is how long a document is kept that nobody asks for.
+const idle = 5 * time.Minute
 
-func (l *lists) get(s *registry.Snapshot, key listKey) *encoded {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.snapshot != s {
-		l.snapshot, l.encoded = s, make(map[listKey]*encoded, 4)
+func (d *documents) get(r *registry.Registry, delta bool, f wire.Format, packed bool) []byte {
+	one := &d.all[index(delta)][f][index(packed)]
+	s := r.Snapshot()
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.used = time.Now()
+	if one.version >= s.Version {
+		return one.body // made for a request that came later than this one, or nothing has changed
 	}
-	e := l.encoded[key]
-	if e == nil {
-		e = &encoded{}
-		l.encoded[key] = e
+	s = r.Snapshot() // those that wait behind this one share what is made now
+	apps := s.All
+	version := "1"
+	if delta {
+		apps, version = s.Delta, strconv.FormatInt(s.Version, 10)
 	}
-	return e
+	if packed {
+		one.body = one.packer.pack(f, version, s.Hash, apps)
+	} else {
+		one.body = plain(f, version, s.Hash, apps)
+	}
+	one.version = s.Version
+	return one.body
+}
+
+// tidy drops documents that nobody asked for lately.
+func (d *documents) tidy() {
+	for i := range d.all {
+		for f := range d.all[i] {
+			for p := range d.all[i][f] {
+				one := &d.all[i][f][p]
+				one.mu.Lock()
+				if one.body != nil && time.Since(one.used) > idle {
+					one.version, one.body, one.packer = 0, nil, packer{}
+				}
+				one.mu.Unlock()
+			}
+		}
+	}
+}
+
+func index(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func plain(f wire.Format, version, hash string, apps []*wire.Application) []byte {
+	d := f.Applications(nil, version, hash)
+	for _, app := range apps {
+		d.Application(app.Name)
+		for _, i := range app.Instances {
+			d.Instance(i)
+		}
+	}
+	return d.End()
 }
 
 func (h *Handler) all(w http.ResponseWriter, r *http.Request)   { h.list(w, r, false) }
@@ -55,29 +97,12 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, delta bool) {
 		w.WriteHeader(http.StatusNotAcceptable)
 		return
 	}
-	s := h.registry.Snapshot()
-	document := s.All
-	if delta {
-		document = s.Delta
-	}
-	e := h.lists.get(s, listKey{delta, f})
-	e.plainOnce.Do(func() { e.plain = f.AppendApplications(nil, document) })
-	body := e.plain
-	if strings.Contains(strings.ToLower(r.Header.Get("Accept-Encoding")), "gzip") {
-		e.packedOnce.Do(func() { e.packed = pack(e.plain) })
-		body = e.packed
+	packed := strings.Contains(strings.ToLower(r.Header.Get("Accept-Encoding")), "gzip")
+	if packed {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
 	w.Header().Set("Vary", "Accept, Accept-Encoding, X-Eureka-Accept")
-	write(w, r, f, body)
-}
-
-func pack(plain []byte) []byte {
-	var packed bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // the level is valid
-	_, _ = z.Write(plain)                                // a buffer takes everything
-	_ = z.Close()
-	return packed.Bytes()
+	write(w, r, f, h.documents.get(h.registry, delta, f, packed))
 }
 
 func write(w http.ResponseWriter, r *http.Request, f wire.Format, body []byte) {

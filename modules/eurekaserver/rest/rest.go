@@ -25,9 +25,9 @@ const (
 
 // Handler answers for a registry. It is safe for concurrent use.
 type Handler struct {
-	registry *registry.Registry
-	lists    lists
-	started  time.Time
+	registry  *registry.Registry
+	documents documents
+	started   time.Time
 }
 
 // New returns the handler of a registry.

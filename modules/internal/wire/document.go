@@ -31,6 +31,35 @@ func (f Format) Applications(dst []byte, version, hash string) *Document {
 	return &Document{dst: dst, format: f}
 }
 
+// Split returns what stands before the applications of a registry that has none yet, and what stands behind them, so that a
+// server that keeps applications encoded ([Format.AppendListed]) and packed only joins what it has.
+func (d *Document) Split() (opening, closing []byte) {
+	n := len(d.dst)
+	whole := d.End()
+	return whole[:n:n], whole[n:]
+}
+
+// Separator stands between the applications of a registry.
+func (f Format) Separator() []byte {
+	if f.xml() {
+		return nil
+	}
+	return comma
+}
+
+var comma = []byte{','}
+
+// AppendListed appends an application as it stands in a registry.
+func (f Format) AppendListed(dst []byte, a *Application) []byte {
+	d := &Document{dst: dst, format: f}
+	d.begin(a.Name)
+	for _, instance := range a.Instances {
+		d.Instance(instance)
+	}
+	d.end()
+	return d.dst
+}
+
 // Application begins a document that is one application, appended to dst.
 func (f Format) Application(dst []byte, name string) *Document {
 	d := &Document{dst: dst, format: f, single: true}
