@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -26,7 +25,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each pair is measured; the medians count")
 	only := flag.String("only", "", "measure only rows whose name begins so")
 	flag.Parse()
-	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), clientRows(), startRows(), pythonRows())
+	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), startRows(), pythonRows())
 	fmt.Printf("| what | ours | beside | ratio | budget |\n| --- | --- | --- | --- | --- |\n")
 	over := 0
 	for _, r := range rows {
@@ -103,28 +102,6 @@ func each(fn func()) time.Duration {
 			return took / time.Duration(n)
 		}
 	}
-}
-
-// work is each in CPU time of this process, which what else runs on the machine does not lengthen.
-func work(fn func()) time.Duration {
-	fn()
-	for n := 1; ; n *= 2 {
-		before := used()
-		for range n {
-			fn()
-		}
-		if took := used() - before; took > 300*time.Millisecond || n > 1<<30 {
-			return took / time.Duration(n)
-		}
-	}
-}
-
-func used() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func must[T any](value T, err error) T {
