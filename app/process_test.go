@@ -124,9 +124,16 @@ type process struct {
 
 func launch(t *testing.T, program string, environ ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0]), stderr: &bytes.Buffer{}}
+	return launchWith(t, program, nil, func(string) {}, environ...)
+}
+
+// launchWith starts a program with arguments in a folder that prepare fills.
+func launchWith(t *testing.T, program string, args []string, prepare func(dir string), environ ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), stderr: &bytes.Buffer{}}
 	p.Env = append(append(os.Environ(), helperVariable+"="+program), environ...)
 	p.Dir = t.TempDir()
+	prepare(p.Dir)
 	p.Stderr = p.stderr
 	out, err := p.StdoutPipe()
 	require.NoError(t, err)

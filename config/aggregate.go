@@ -91,7 +91,14 @@ func (b *binder) commaList(key, u string, e *entry, v reflect.Value, unit time.D
 func (b *binder) mapping(key string, v reflect.Value, unit time.Duration) bool {
 	members := b.members(key, v.Type().Elem())
 	if len(members) == 0 {
-		if e := b.find(key); e != nil {
+		e := b.find(key)
+		if e != nil && e.kind == noEntries {
+			if v.IsNil() {
+				v.Set(reflect.MakeMap(v.Type()))
+			}
+			return true
+		}
+		if e != nil {
 			b.fault(key, "a map is expected here, not a single value; write {} for one without entries")
 			return true
 		}
@@ -224,6 +231,8 @@ func typed(text string, k kind) any {
 	switch k {
 	case noElements:
 		return []any{}
+	case noEntries:
+		return map[string]any{}
 	case boolean:
 		return text == "true"
 	case number:

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -277,18 +278,20 @@ func (p propertySource) source() (*Source, error) {
 				e.origin.Column, _ = strconv.Atoi(found[2])
 			}
 		}
-		var value any
-		decoder := json.NewDecoder(strings.NewReader(string(raw)))
+		decoder := json.NewDecoder(bytes.NewReader(raw))
 		decoder.UseNumber()
-		if err := decoder.Decode(&value); err != nil {
-			return nil, &LoadError{Origin: e.origin, Problem: "the config server's value of " + key + " is not JSON", Advice: "Look at the config server's answer.", keys: []string{key}}
-		}
-		if value == nil {
+		token, err := decoder.Token()
+		if token == nil && err == nil {
 			e.kind = null
 			entries = append(entries, e)
 			continue
 		}
-		flattenJSON(key, value, e.origin, &entries)
+		if err == nil {
+			err = flattenJSON(key, token, decoder, e.origin, &entries)
+		}
+		if err != nil {
+			return nil, &LoadError{Origin: e.origin, Problem: "the config server's value of " + key + " is not JSON", Advice: "Look at the config server's answer.", keys: []string{key}}
+		}
 	}
 	return newSource(name, entries), nil
 }

@@ -160,3 +160,55 @@ func TestAConfigServerIsTrustedByAnAuthorityOfOnesOwn(t *testing.T) {
 	_, err = imports(t, "configserver:"+server.URL, map[string]string{"tls.trust-store": "file:" + file})
 	require.NoError(t, err)
 }
+
+func TestAReloadAsksTheConfigServerAgainAndKeepsOldValuesWhileItIsAway(t *testing.T) {
+	var limit atomic.Int64
+	limit.Store(1)
+	address := served(t, func(w http.ResponseWriter, _ *http.Request) {
+		if limit.Load() < 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		respond(w, fmt.Sprintf(`{"orders.limit":%d}`, limit.Load()))
+	})
+	c, err := imports(t, "optional:configserver:"+address, nil)
+	require.NoError(t, err)
+	var told [][2]int
+	type orders struct{ Limit int }
+	config.OnChange(c, "orders", orders{}, func(old, now orders) { told = append(told, [2]int{old.Limit, now.Limit}) })
+
+	limit.Store(2)
+	changed, err := c.Reload(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"orders.limit"}, changed)
+
+	limit.Store(-1)
+	changed, err = c.Reload(t.Context())
+	require.NoError(t, err, "the import is optional")
+	require.Empty(t, changed)
+	require.Equal(t, "2", value(t, c, "orders.limit"))
+	require.Len(t, c.Diagnostics(), 1)
+
+	limit.Store(3)
+	_, err = c.Reload(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, [][2]int{{1, 2}, {2, 3}}, told)
+}
+
+func TestAReloadFailsWhileAConfigServerThatIsNeededIsAway(t *testing.T) {
+	var away atomic.Bool
+	address := served(t, func(w http.ResponseWriter, _ *http.Request) {
+		if away.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		respond(w, `{"orders.limit":1}`)
+	})
+	c, err := imports(t, "configserver:"+address, nil)
+	require.NoError(t, err)
+	away.Store(true)
+	_, err = c.Reload(t.Context())
+	require.ErrorContains(t, err, "503")
+	require.NotContains(t, err.Error(), "hunter2")
+	require.Equal(t, "1", value(t, c, "orders.limit"))
+}

@@ -261,8 +261,14 @@ func (l *loader) imports(c *contributor, texts []string) error {
 		if from == nil {
 			from = c.source.find(fmt.Sprintf("spring.config.import.%d", i), "")
 		}
-		if text == "" {
-			continue
+		if strings.TrimSpace(strings.TrimPrefix(text, "optional:")) == "" {
+			if declared != nil {
+				continue
+			}
+			return &LoadError{
+				Origin: from.origin, Problem: "an import in a list must not be empty", keys: []string{"spring.config.import"},
+				Advice: "Leave it out, or join imports by commas instead: there an empty one does not count.",
+			}
 		}
 		at, err := l.parseLocation(text, from.origin, "spring.config.import")
 		if err != nil {
@@ -378,14 +384,17 @@ func (l *loader) deduceProfiles() (active, byDefault []string, err error) {
 		}
 		first = append(first, found.Include...)
 	}
-	active = expandProfiles(append(first, settings.Active...), settings.Group)
-	byDefault = expandProfiles(settings.Default, settings.Group)
+	chosen := slices.Concat(first, settings.Active, settings.Default)
+	for _, members := range settings.Group {
+		chosen = append(chosen, members...)
+	}
 	if settings.Validate {
-		if err := checkProfiles(c, append(active, byDefault...)); err != nil {
+		if err := checkProfiles(c, chosen); err != nil {
 			return nil, nil, err
 		}
 	}
-	return active, byDefault, nil
+	active = expandProfiles(append(first, settings.Active...), settings.Group)
+	return active, expandProfiles(settings.Default, settings.Group), nil
 }
 
 // checkIncludes refuses spring.profiles.include in documents that do not hold: it would take effect all the same.

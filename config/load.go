@@ -3,9 +3,9 @@ package config
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -67,46 +67,75 @@ func jsonSource(args, environ *Source) (*Source, error) {
 	}
 	decoder := json.NewDecoder(strings.NewReader(e.value))
 	decoder.UseNumber()
-	var root map[string]any
-	if err := decoder.Decode(&root); err != nil {
+	var entries []entry
+	opening, err := decoder.Token()
+	if err == nil && opening != json.Delim('{') {
+		err = errors.New("it starts with something else than {")
+	}
+	if err == nil {
+		err = flattenJSON("", opening, decoder, e.origin, &entries)
+	}
+	if err != nil {
 		return nil, &LoadError{
 			Origin: e.origin, Problem: "this is not a JSON object: " + err.Error(), cause: err,
 			Advice: "Correct " + place(e.origin) + ".",
 		}
 	}
-	var entries []entry
-	flattenJSON("", root, e.origin, &entries)
 	return newSource("spring.application.json", entries), nil
 }
 
-func flattenJSON(key string, value any, origin Origin, to *[]entry) {
-	switch v := value.(type) {
-	case map[string]any:
-		if len(v) == 0 && key != "" {
-			*to = append(*to, entry{key: key, kind: emptyMap, origin: origin})
+// maxJSONDepth is deeper than any settings nest.
+const maxJSONDepth = 200
+
+// flattenJSON adds what a value holds that begins with token, in the order in which it is written: of one key twice the last
+// counts.
+func flattenJSON(key string, token json.Token, rest *json.Decoder, origin Origin, to *[]entry) error {
+	add := func(value string, k kind) { *to = append(*to, entry{key: key, value: value, kind: k, origin: origin}) }
+	switch v := token.(type) {
+	case json.Delim:
+		if len(split(key)) > maxJSONDepth {
+			return errors.New("it is nested too deeply")
 		}
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			flattenJSON(join(key, name), v[name], origin, to)
+		n := 0
+		for ; rest.More(); n++ {
+			below := indexed(key, n)
+			if v == '{' {
+				name, err := rest.Token()
+				if err != nil {
+					return err
+				}
+				below = join(key, fmt.Sprint(name))
+			}
+			next, err := rest.Token()
+			if err != nil {
+				return err
+			}
+			if err := flattenJSON(below, next, rest, origin, to); err != nil {
+				return err
+			}
 		}
-	case []any:
-		if len(v) == 0 {
-			*to = append(*to, entry{key: key, kind: noElements, origin: origin})
+		switch {
+		case n > 0 || key == "":
+		case v == '{':
+			add("", noEntries)
+		default:
+			add("", noElements)
 		}
-		for i, one := range v {
-			flattenJSON(indexed(key, i), one, origin, to)
-		}
+		_, err := rest.Token() // its end
+		return err
 	case nil: // counts as absent
 	case bool:
-		*to = append(*to, entry{key: key, value: fmt.Sprint(v), kind: boolean, origin: origin})
+		add(fmt.Sprint(v), boolean)
 	case json.Number:
-		text := v.String()
-		if f, err := v.Float64(); err == nil && strings.ContainsAny(text, ".eE") {
-			text = javaDouble(f)
+		digits := v.String()
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(digits, ".eE") {
+			digits = javaDouble(f)
 		}
-		*to = append(*to, entry{key: key, value: text, kind: number, origin: origin})
+		add(digits, number)
 	default:
-		*to = append(*to, entry{key: key, value: fmt.Sprint(v), origin: origin})
+		add(fmt.Sprint(v), text)
 	}
+	return nil
 }
 
 // loader takes the phases of Spring's ConfigDataEnvironment: files without profiles, the profiles that they and the other

@@ -93,6 +93,8 @@ func originOf(c *Config, key string) Origin {
 func (l *loader) parseLocation(text string, origin Origin, key string) (location, error) {
 	at := location{origin: origin, key: key}
 	if joined := strings.Split(text, ";"); len(joined) > 1 {
+		at.optional = strings.HasPrefix(text, "optional:")
+		at.path = text
 		for _, one := range joined {
 			part, err := l.parseLocation(one, origin, key)
 			if err != nil {
@@ -248,6 +250,11 @@ func (l *loader) checkFound(at location) error {
 	if at.optional || l.ignoreMissing || l.found[at.id()] {
 		return nil
 	}
+	for _, part := range at.parts { // of those joined by ; one is enough
+		if l.found[part.id()] {
+			return nil
+		}
+	}
 	return &LoadError{
 		Origin: at.origin, Problem: fmt.Sprintf("the configuration location %q does not exist", at.String()),
 		Advice: fmt.Sprintf("Check the value of %s, or write optional: before a location that may be missing.", at.key), keys: []string{at.key},
@@ -280,8 +287,13 @@ func (l *loader) candidates(at location, profiles []string) ([]candidate, error)
 		parts = []location{at}
 	}
 	var all []candidate
+	if len(at.parts) > 0 {
+		l.mandatory = append(l.mandatory, at)
+	}
 	for _, part := range parts {
-		l.mandatory = append(l.mandatory, part)
+		if len(at.parts) == 0 || !part.folder() {
+			l.mandatory = append(l.mandatory, part)
+		}
 		if _, remote := importers[part.scheme]; remote {
 			all = append(all, l.remoteCandidate(part, nil))
 			continue

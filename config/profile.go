@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,6 +104,9 @@ func (p *profileParser) merge(values []bool, operator string) (bool, error) {
 
 // checkProfile applies Spring's rule for names.
 func checkProfile(name string) error {
+	if strings.TrimSpace(name) == "" {
+		return errors.New("the name of a profile is empty")
+	}
 	runes := []rune(name)
 	for i, r := range runes {
 		switch inside := strings.ContainsRune("-_.+@", r); {

@@ -36,6 +36,7 @@ const (
 	emptyList       // hides lists of lower sources
 	noElements      // likewise, in JSON, where it stays one in a tree
 	emptyMap        // hides nothing
+	noEntries       // likewise, in JSON, where it stays a map in a tree
 	literal         // text in which placeholders are not resolved
 )
 

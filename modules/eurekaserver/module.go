@@ -1,38 +1,88 @@
 package eurekaserver
 
 import (
+	"context"
 	"log/slog"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/fx"
 
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/rest"
+	"github.com/archimedes-go/archimedes/modules/health"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
 	"github.com/archimedes-go/archimedes/modules/web"
 )
 
-// Module serves a registry at /eureka when eureka.server.enabled is true. It needs the module web.
+// Module serves a registry at /eureka when eureka.server.enabled is true. It provides the [*registry.Registry]. It needs the
+// modules web and health.
 func Module(c *config.Config) fx.Option {
 	if !c.Enabled("eurekaserver", "eureka.server.enabled", false) {
 		return fx.Options()
 	}
-	return fx.Module("eurekaserver", fx.Provide(newConfig, newRegistry, web.AsMount(newMount)))
+	return fx.Module("eurekaserver", fx.Provide(newConfig, newCallers, newFile, newUser, newRegistry, newHandler,
+		web.AsMount(newMount), health.AsIndicator(newIndicator)))
 }
 
 func newConfig(c *config.Config) (registry.Config, error) {
 	return config.Bind(c, "eureka.server", registry.DefaultConfig())
 }
 
-func newRegistry(cfg registry.Config, log *slog.Logger, hooks fx.Lifecycle) *registry.Registry {
+func newCallers(c *config.Config) (rest.Config, error) {
+	return config.Bind(c, "eureka.server", rest.DefaultConfig())
+}
+
+func newFile(c *config.Config) (registry.FileConfig, error) {
+	return config.Bind(c, "eureka.server.snapshot", registry.DefaultFileConfig())
+}
+
+func newUser(c *config.Config) (User, error) {
+	return config.Bind(c, "spring.security.user", DefaultUser())
+}
+
+func newRegistry(cfg registry.Config, file registry.FileConfig, log *slog.Logger, hooks fx.Lifecycle) *registry.Registry {
 	r := registry.New(cfg, registry.WithLogger(log))
-	lifecycle.Run(hooks, log, "eureka server", r.Run)
+	said := log.With("logger", "eureka.server")
 	if cfg.SelfPreservation {
-		log.With("logger", "eureka.server").Info("self-preservation is on: when many renewals fail to come, expired instances stay listed")
+		said.Info("self-preservation is on: while many renewals fail to come, expired instances stay listed")
+	} else {
+		said.Info("self-preservation is off: instances that do not renew leave the list when their lease ends")
 	}
+	if file.File != "" {
+		if err := r.Load(file.File); err != nil {
+			said.Warn("the registry of the last run is not whole; what is missing registers again by itself", "error", err)
+		}
+		if n := r.Size(); n > 0 {
+			said.Info("serving the registry of the last run until its instances are heard of", "instances", n, "file", file.File)
+		}
+		lifecycle.Run(hooks, log, "eureka server snapshot", func(ctx context.Context) error { return r.Keep(ctx, file) })
+	}
+	lifecycle.Run(hooks, log, "eureka server", r.Run)
 	return r
 }
 
-func newMount(r *registry.Registry) web.Mount {
-	return web.Mount{Prefix: "/eureka", Handler: rest.New(r)}
+type params struct {
+	fx.In
+
+	Config   rest.Config
+	Registry *registry.Registry
+	Meters   metric.MeterProvider `optional:"true"`
+	Log      *slog.Logger
+	Hooks    fx.Lifecycle
 }
+
+func newHandler(p params) (*rest.Handler, error) {
+	h := rest.New(p.Registry, rest.WithConfig(p.Config))
+	lifecycle.Run(p.Hooks, p.Log, "eureka server documents", h.Run)
+	if p.Meters == nil {
+		return h, nil
+	}
+	return h, observe(p.Meters, p.Registry, h)
+}
+
+func newMount(h *rest.Handler, user User) web.Mount {
+	return web.Mount{Prefix: "/eureka", Handler: user.guard(h)}
+}
+
+func newIndicator(r *registry.Registry) health.Indicator { return indicator(r) }

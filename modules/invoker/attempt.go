@@ -116,6 +116,7 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *at
 	request = c.request.WithContext(ctx)
 	request.URL, request.Host = &u, ""
 	request.Header = merged(c.request.Header, c.own.header)
+	pick.Mark(request.Header, c.request.URL)
 	switch {
 	case c.body != nil:
 		request.Body, request.GetBody = c.body, c.untouched

@@ -63,7 +63,8 @@ func (c *call) tries(ctx context.Context) (*http.Response, error) {
 	if c.request.Body != nil && c.request.Body != http.NoBody && c.request.GetBody == nil {
 		c.body = &heldBody{body: c.request.Body}
 	}
-	want := loadbalancer.Request{Service: c.request.URL.Hostname(), Strategy: c.own.strategy, Key: c.own.key, Secure: c.request.URL.Scheme == "https"}
+	want := c.own.wanted(c.request.URL.Hostname(), c.request.Header)
+	want.Secure = c.request.URL.Scheme == "https"
 	pick, err := c.balancer.Pick(ctx, want)
 	if err != nil {
 		closeBody(c.request)

@@ -28,6 +28,7 @@ type Caller interface {
 type settings struct {
 	strategy   string
 	key        string
+	prefer     *loadbalancer.Preference
 	timeout    time.Duration
 	header     http.Header
 	idempotent bool
@@ -77,6 +78,17 @@ func Strategy(name string) Option { return func(s *settings) { s.strategy = name
 
 // Key is what the strategy consistent-hash chooses by, and strategies of the user's own may.
 func Key(key string) Option { return func(s *settings) { s.key = key } }
+
+// Prefer says whom calls would rather reach: a zone, a hint or one instance. It counts more than what headers and settings say.
+func Prefer(p loadbalancer.Preference) Option { return func(s *settings) { s.prefer = &p } }
+
+// wanted is what the balancer is asked for, for a request with these headers.
+func (s *settings) wanted(service string, header http.Header) loadbalancer.Request {
+	if len(s.header) > 0 {
+		header = merged(header, s.header)
+	}
+	return loadbalancer.Request{Service: service, Strategy: s.strategy, Key: s.key, Prefer: s.prefer, Header: header}
+}
 
 // Timeout bounds a whole call, all attempts and the body included.
 func Timeout(d time.Duration) Option { return func(s *settings) { s.timeout = d } }

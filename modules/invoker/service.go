@@ -86,7 +86,7 @@ func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn f
 	if leave != nil {
 		defer leave()
 	}
-	want := loadbalancer.Request{Service: service, Strategy: walker.own.strategy, Key: walker.own.key}
+	want := walker.own.wanted(service, nil)
 	for {
 		if cause := context.Cause(ctx); cause != nil {
 			failed.Cause = cause

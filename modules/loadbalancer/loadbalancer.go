@@ -23,6 +23,8 @@ type Balancer struct {
 	counts    counts
 	bulkheads atomic.Bool // there are any
 	log       *slog.Logger
+	probes    http.RoundTripper // of health checks; nil: one of its own
+	news      chan struct{}     // for who sends them
 
 	mu  sync.Mutex
 	cfg Config
@@ -47,7 +49,7 @@ func WithLogger(log *slog.Logger) Option {
 
 // New returns a balancer over what resolver knows. A strategy that does not exist is an error that names those that do.
 func New(cfg Config, resolver discovery.Resolver, opts ...Option) (*Balancer, error) {
-	b := &Balancer{resolver: resolver, factories: map[string]Factory{}, counts: newCounts(noop.NewMeterProvider()), log: slog.New(slog.DiscardHandler)}
+	b := &Balancer{resolver: resolver, factories: map[string]Factory{}, news: make(chan struct{}, 1), counts: newCounts(noop.NewMeterProvider()), log: slog.New(slog.DiscardHandler)}
 	WithFactories(builtIn()...)(b)
 	for _, opt := range opts {
 		opt(b)
@@ -90,6 +92,7 @@ func (b *Balancer) Configure(cfg Config) {
 		s.(*service).configure(cfg.of(name.(string)), cfg.Ejection.Enabled)
 		return true
 	})
+	b.tell()
 }
 
 // Config returns the settings in force.

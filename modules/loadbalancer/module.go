@@ -13,6 +13,7 @@ import (
 
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/lifecycle"
 )
 
 // Module provides a [*Balancer]. It needs a [discovery.Resolver].
@@ -109,5 +110,6 @@ func newBalancer(p params, c *config.Config) (*Balancer, error) {
 	}
 	cancel := config.OnChangeFunc(c, bind, func(_, now Config) { b.Configure(now) })
 	p.Hooks.Append(fx.StopHook(cancel))
+	lifecycle.Run(p.Hooks, p.Log, "health checks of instances", b.Run)
 	return b, nil
 }

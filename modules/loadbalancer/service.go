@@ -59,6 +59,7 @@ func (b *Balancer) service(name string) *service {
 	}
 	s.bulkhead.Store(newBulkhead(settings.Bulkhead))
 	kept, _ := b.services.LoadOrStore(name, s)
+	b.tell()
 	return kept.(*service)
 }
 

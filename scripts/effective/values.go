@@ -112,7 +112,7 @@ func present[T any](list []T, err error) (any, error) {
 }
 
 func entries[T any](m map[string]T, err error) (any, error) {
-	if err != nil || len(m) == 0 {
+	if err != nil || m == nil {
 		return nil, err
 	}
 	return m, nil

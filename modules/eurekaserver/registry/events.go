@@ -119,7 +119,7 @@ type Stats struct {
 	Instances        map[discovery.Status]int
 	Restored         int   // instances from a file that were not heard of yet
 	ExpectedRenewals int   // a minute, by what each lease asks for
-	LastMinute       int   // renewals in the last full minute
+	LastMinute       int   // renewals in the last minute; a registration counts as those of its first one
 	Evicted          int64 // leases that ended without a cancel, so far
 	SelfPreservation bool  // whether it may happen
 	Preserving       bool  // whether it happens now

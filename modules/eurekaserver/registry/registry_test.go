@@ -3,7 +3,9 @@ package registry_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,7 +19,14 @@ import (
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if file := os.Getenv("REGISTRY_FILE"); file != "" {
+		writer(file)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func slogTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
 func ExampleRegistry() {
 	r := registry.New(registry.DefaultConfig())
@@ -129,7 +138,7 @@ func TestCapsRefuseWhatIsNewAndNothingElse(t *testing.T) {
 			cfg := registry.DefaultConfig()
 			set(&cfg)
 			var log bytes.Buffer
-			r := registry.New(cfg, registry.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+			r := registry.New(cfg, registry.WithLogger(slogTo(&log)))
 			register(t, r, "A", "a1")
 			register(t, r, "B", "b1")
 			require.ErrorIs(t, r.Register(instance("C", "c1"), false), registry.ErrFull)
@@ -182,7 +191,7 @@ func TestSelfPreservationIsSaidWhenItBeginsAndWhenItEnds(t *testing.T) {
 		cfg := registry.DefaultConfig()
 		cfg.SelfPreservation = true
 		var log bytes.Buffer
-		r := registry.New(cfg, registry.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		r := registry.New(cfg, registry.WithLogger(slogTo(&log)))
 		ids := make([]string, 10)
 		for n := range ids {
 			ids[n] = fmt.Sprint(n)
@@ -234,7 +243,7 @@ func (s slowLog) Write(p []byte) (int, error) { <-s.free; return len(p), nil }
 
 func TestALogThatIsNotReadKeepsNobodyWaiting(t *testing.T) {
 	log := slowLog{make(chan struct{})}
-	r := registry.New(registry.DefaultConfig(), registry.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	r := registry.New(registry.DefaultConfig(), registry.WithLogger(slogTo(log)))
 	done := make(chan error)
 	go func() { done <- r.Register(instance("A", "a1"), false) }()
 	require.Eventually(t, func() bool { return r.Size() == 1 }, 10*time.Second, time.Millisecond)

@@ -88,10 +88,14 @@ func plain(f wire.Format, version, hash string, apps []*wire.Application) []byte
 	return d.End()
 }
 
-func (h *Handler) all(w http.ResponseWriter, r *http.Request)   { h.list(w, r, false) }
-func (h *Handler) delta(w http.ResponseWriter, r *http.Request) { h.list(w, r, true) }
+func (h *Handler) all(w http.ResponseWriter, r request)   { h.list(w, r.Request, false) }
+func (h *Handler) delta(w http.ResponseWriter, r request) { h.list(w, r.Request, true) }
 
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, delta bool) {
+	if !h.limiter.allows(r, !delta) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	f, ok := format(r)
 	if !ok {
 		w.WriteHeader(http.StatusNotAcceptable)
@@ -110,25 +114,38 @@ func write(w http.ResponseWriter, r *http.Request, f wire.Format, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
+		expectReader(w, len(body))
 		_, _ = w.Write(body) // the caller is gone when this fails
 	}
 }
 
-func (h *Handler) application(w http.ResponseWriter, r *http.Request, name string) {
-	f, ok := format(r)
+func (h *Handler) application(w http.ResponseWriter, r request) {
+	if !h.limiter.allows(r.Request, false) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	f, ok := format(r.Request)
 	if !ok {
 		w.WriteHeader(http.StatusNotAcceptable)
 		return
 	}
-	app := h.registry.Application(name)
+	app := h.registry.Application(r.parts[1])
 	if app == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	write(w, r, f, f.AppendApplication(nil, app))
+	write(w, r.Request, f, f.AppendApplication(nil, app))
 }
 
-func (h *Handler) instance(w http.ResponseWriter, r *http.Request, i *wire.Instance) {
+func (h *Handler) instance(w http.ResponseWriter, r request) {
+	h.single(w, r.Request, h.registry.Instance(r.parts[1], r.parts[2]))
+}
+
+func (h *Handler) instanceByID(w http.ResponseWriter, r request) {
+	h.single(w, r.Request, h.registry.InstanceByID(r.parts[1]))
+}
+
+func (h *Handler) single(w http.ResponseWriter, r *http.Request, i *wire.Instance) {
 	f, ok := format(r)
 	if !ok {
 		w.WriteHeader(http.StatusNotAcceptable)
@@ -142,6 +159,14 @@ func (h *Handler) instance(w http.ResponseWriter, r *http.Request, i *wire.Insta
 	write(w, r, f, f.AppendInstance(nil, i))
 }
 
+func (h *Handler) vip(w http.ResponseWriter, r request) {
+	h.selection(w, r.Request, h.registry.VIP(r.parts[1]))
+}
+
+func (h *Handler) secureVIP(w http.ResponseWriter, r request) {
+	h.selection(w, r.Request, h.registry.SecureVIP(r.parts[1]))
+}
+
 func (h *Handler) selection(w http.ResponseWriter, r *http.Request, found *wire.Applications) {
 	f, ok := format(r)
 	if !ok {
@@ -152,7 +177,8 @@ func (h *Handler) selection(w http.ResponseWriter, r *http.Request, found *wire.
 }
 
 // serverStatus tells little: nothing that works with Eureka depends on it.
-func (h *Handler) serverStatus(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serverStatus(w http.ResponseWriter, in request) {
+	r := in.Request
 	f, ok := format(r)
 	if !ok {
 		w.WriteHeader(http.StatusNotAcceptable)

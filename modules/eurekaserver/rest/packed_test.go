@@ -76,7 +76,7 @@ func TestAChangeIsVisibleToTheNextFetchHoweverManyFetch(t *testing.T) {
 	var all sync.WaitGroup
 	for caller := range 8 {
 		all.Go(func() {
-			for n := range 50 {
+			for n := range 15 {
 				i := wire.NewInstance()
 				i.App, i.InstanceID, i.HostName = fmt.Sprint("APP-", caller), fmt.Sprint("id-", caller, "-", n), "h"
 				_ = r.Register(i, false)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,48 +11,156 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
-// Limits of what a caller may send.
+// Limits of what a caller may send. What Eureka clients send is below a tenth of that.
 const (
-	maxBody    = 1 << 20
-	maxBatch   = 32 << 20
-	maxSegment = 1 << 10
+	maxBody    = 256 << 10
+	maxBatch   = 8 << 20
+	maxSegment = 1 << 10 // of a path, and of ids
 )
 
 // Handler answers for a registry. It is safe for concurrent use.
 type Handler struct {
 	registry  *registry.Registry
 	documents documents
+	limiter   limiter
+	counters  counters
 	started   time.Time
 }
 
+// Option adjusts a [Handler].
+type Option func(*Handler)
+
+// WithConfig limits fetches as cfg says. Default: nothing is limited.
+func WithConfig(cfg Config) Option { return func(h *Handler) { h.limiter = newLimiter(cfg) } }
+
 // New returns the handler of a registry.
-func New(r *registry.Registry) *Handler { return &Handler{registry: r, started: time.Now()} }
+func New(r *registry.Registry, opts ...Option) *Handler {
+	h := &Handler{registry: r, started: time.Now()}
+	for _, opt := range opts {
+		opt(h)
+	}
+	return h
+}
+
+// Run frees the documents that nobody asks for any more, until ctx ends. Without it they stay.
+func (h *Handler) Run(ctx context.Context) error {
+	ticker := time.NewTicker(idle / 5)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			h.documents.tidy()
+		}
+	}
+}
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := &answered{w, http.StatusOK}
+	h.counters.count(h.serve(a, r), a.status)
+}
+
+// request is a request with the variable parts of its path.
+type request struct {
+	*http.Request
+	parts []string // decoded, without the base
+}
+
+// endpoint serves a method of a path.
+type endpoint struct {
+	operation Operation
+	serve     func(*Handler, http.ResponseWriter, request)
+}
+
+// route is a path, in which * is any part, and what can be done with it.
+type route struct {
+	path    []string
+	methods map[string]endpoint
+	allow   string
+}
+
+var routes = []route{
+	on("apps", "GET, HEAD, OPTIONS", map[string]endpoint{"GET": {Fetch, (*Handler).all}}),
+	on("apps/delta", "GET, HEAD, OPTIONS", map[string]endpoint{"GET": {Delta, (*Handler).delta}}),
+	on("apps/*", "GET, HEAD, POST, OPTIONS", map[string]endpoint{"GET": {Application, (*Handler).application}, "POST": {Register, (*Handler).register}}),
+	on("apps/*/*", "GET, HEAD, PUT, DELETE, OPTIONS", map[string]endpoint{
+		"GET": {Instance, (*Handler).instance}, "PUT": {Renew, (*Handler).renew}, "DELETE": {Cancel, (*Handler).cancel},
+	}),
+	on("apps/*/*/status", "PUT, DELETE, OPTIONS", map[string]endpoint{"PUT": {Status, (*Handler).status}, "DELETE": {Status, (*Handler).status}}),
+	on("apps/*/*/metadata", "PUT, OPTIONS", map[string]endpoint{"PUT": {Metadata, (*Handler).metadata}}),
+	on("instances/*", "GET, HEAD, OPTIONS", map[string]endpoint{"GET": {Instance, (*Handler).instanceByID}}),
+	on("vips/*", "GET, HEAD, OPTIONS", map[string]endpoint{"GET": {VIP, (*Handler).vip}}),
+	on("svips/*", "GET, HEAD, OPTIONS", map[string]endpoint{"GET": {VIP, (*Handler).secureVIP}}),
+	on("status", "GET, HEAD, OPTIONS", map[string]endpoint{"GET": {Other, (*Handler).serverStatus}}),
+	on("peerreplication/batch", "POST, OPTIONS", map[string]endpoint{"POST": {Replicate, (*Handler).batch}}),
+	on("asg/*/status", "PUT, OPTIONS", map[string]endpoint{"PUT": {Other, (*Handler).autoScaling}}),
+}
+
+func on(path, allow string, methods map[string]endpoint) route {
+	if get, ok := methods["GET"]; ok {
+		methods["HEAD"] = get
+	}
+	return route{strings.Split(path, "/"), methods, allow}
+}
+
+func (r route) fits(parts []string) bool {
+	if len(parts) != len(r.path) {
+		return false
+	}
+	for n, p := range r.path {
+		if p != "*" && p != parts[n] {
+			return false
+		}
+	}
+	return true
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) Operation {
 	parts, ok := segments(r.URL.EscapedPath())
 	if !ok {
 		w.WriteHeader(http.StatusBadRequest)
-		return
+		return Other
 	}
-	h.route(w, r, parts)
+	for _, route := range routes {
+		if !route.fits(parts) {
+			continue
+		}
+		e, ok := route.methods[r.Method]
+		switch {
+		case ok:
+			e.serve(h, w, request{r, parts})
+			return e.operation
+		case r.Method == http.MethodOptions:
+			w.Header().Set("Allow", route.allow)
+			w.WriteHeader(http.StatusOK)
+		default:
+			w.Header().Set("Allow", route.allow)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		}
+		return Other
+	}
+	w.WriteHeader(http.StatusNotFound)
+	return Other
 }
 
 // segments splits a path below the base and decodes each part. Double and trailing slashes do not count.
 func segments(escaped string) ([]string, bool) {
-	var parts []string
-	for _, part := range strings.Split(escaped, "/") {
+	parts := make([]string, 0, 6)
+	for part := range strings.SplitSeq(escaped, "/") {
 		if part == "" {
 			continue
 		}
 		decoded, err := url.PathUnescape(part)
-		if err != nil || len(decoded) > maxSegment || decoded == "." || decoded == ".." {
+		if err != nil || !acceptable(decoded) {
 			return nil, false
 		}
 		parts = append(parts, decoded)
@@ -65,83 +174,9 @@ func segments(escaped string) ([]string, bool) {
 	return parts, true
 }
 
-func (h *Handler) route(w http.ResponseWriter, r *http.Request, parts []string) {
-	get := r.Method == http.MethodGet || r.Method == http.MethodHead
-	match := func(pattern ...string) bool {
-		return len(parts) == len(pattern) && fits(parts, pattern)
-	}
-	switch {
-	case match("apps"):
-		h.only(w, r, get, "GET, HEAD", h.all)
-	case match("apps", "delta"):
-		h.only(w, r, get, "GET, HEAD", h.delta)
-	case match("apps", "*"):
-		if r.Method == http.MethodPost {
-			h.register(w, r, parts[1])
-			return
-		}
-		h.only(w, r, get, "GET, HEAD, POST", func(w http.ResponseWriter, r *http.Request) { h.application(w, r, parts[1]) })
-	case match("apps", "*", "*"):
-		switch r.Method {
-		case http.MethodPut:
-			h.renew(w, r, parts[1], parts[2])
-		case http.MethodDelete:
-			h.answer(w, h.registry.Cancel(parts[1], parts[2]))
-		default:
-			h.only(w, r, get, "GET, HEAD, PUT, DELETE", func(w http.ResponseWriter, r *http.Request) {
-				h.instance(w, r, h.registry.Instance(parts[1], parts[2]))
-			})
-		}
-	case match("apps", "*", "*", "status"):
-		h.only(w, r, r.Method == http.MethodPut || r.Method == http.MethodDelete, "PUT, DELETE", func(w http.ResponseWriter, r *http.Request) {
-			h.status(w, r, parts[1], parts[2])
-		})
-	case match("apps", "*", "*", "metadata"):
-		h.only(w, r, r.Method == http.MethodPut, "PUT", func(w http.ResponseWriter, r *http.Request) {
-			entries := map[string]string{}
-			for key, values := range r.URL.Query() {
-				entries[key] = values[0]
-			}
-			h.answer(w, h.registry.UpdateMetadata(parts[1], parts[2], entries))
-		})
-	case match("instances", "*"):
-		h.only(w, r, get, "GET, HEAD", func(w http.ResponseWriter, r *http.Request) { h.instance(w, r, h.registry.InstanceByID(parts[1])) })
-	case match("vips", "*"):
-		h.only(w, r, get, "GET, HEAD", func(w http.ResponseWriter, r *http.Request) { h.selection(w, r, h.registry.VIP(parts[1])) })
-	case match("svips", "*"):
-		h.only(w, r, get, "GET, HEAD", func(w http.ResponseWriter, r *http.Request) { h.selection(w, r, h.registry.SecureVIP(parts[1])) })
-	case match("status"):
-		h.only(w, r, get, "GET, HEAD", h.serverStatus)
-	case match("peerreplication", "batch"):
-		h.only(w, r, r.Method == http.MethodPost, "POST", h.batch)
-	case match("asg", "*", "status"):
-		h.only(w, r, r.Method == http.MethodPut, "PUT", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-// fits compares parts with a pattern in which * is any one.
-func fits(parts, pattern []string) bool {
-	for n, p := range pattern {
-		if p != "*" && p != parts[n] {
-			return false
-		}
-	}
-	return true
-}
-
-func (h *Handler) only(w http.ResponseWriter, r *http.Request, allowed bool, methods string, serve http.HandlerFunc) {
-	switch {
-	case allowed:
-		serve(w, r)
-	case r.Method == http.MethodOptions:
-		w.Header().Set("Allow", methods+", OPTIONS")
-		w.WriteHeader(http.StatusOK)
-	default:
-		w.Header().Set("Allow", methods+", OPTIONS")
-		w.WriteHeader(http.StatusMethodNotAllowed)
-	}
+// acceptable reports whether a part of a path, or an id, is neither a trick nor without measure.
+func acceptable(part string) bool {
+	return len(part) <= maxSegment && part != "." && part != ".." && !strings.ContainsFunc(part, unicode.IsControl)
 }
 
 // answer is the outcome of a write: a status and nothing else.
@@ -191,7 +226,8 @@ func full(f wire.Format) wire.Format {
 	return f
 }
 
-func (h *Handler) register(w http.ResponseWriter, r *http.Request, app string) {
+func (h *Handler) register(w http.ResponseWriter, r request) {
+	app := r.parts[1]
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	var f wire.Format
 	switch strings.ToLower(strings.TrimSpace(kind)) {
@@ -203,7 +239,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request, app string) {
 		w.WriteHeader(http.StatusUnsupportedMediaType)
 		return
 	}
-	body, status := read(w, r, maxBody)
+	body, status := read(w, r.Request, maxBody)
 	if status != 0 {
 		w.WriteHeader(status)
 		return
@@ -217,7 +253,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request, app string) {
 		refuse(w, wire.JSON, problem, problem)
 		return
 	}
-	if err := h.registry.Register(i, replicated(r)); err != nil {
+	if err := h.registry.Register(i, replicated(r.Request)); err != nil {
 		w.WriteHeader(statusOf(err))
 		return
 	}
@@ -237,8 +273,8 @@ func invalid(i *wire.Instance, app string) string {
 		return fmt.Sprintf("Mismatched appName, expecting %s but was %s", strings.ToUpper(app), strings.ToUpper(i.App))
 	case i.DataCenter.Name == "":
 		return "Missing dataCenterInfo"
-	case len(i.ID()) > maxSegment || len(i.App) > maxSegment:
-		return "instanceId and app must not be longer than 1024 bytes"
+	case !acceptable(i.ID()) || !acceptable(i.App):
+		return "instanceId and app must not be longer than 1024 bytes, nor have control characters"
 	}
 	return ""
 }
@@ -254,6 +290,10 @@ func refuse(w http.ResponseWriter, f wire.Format, text, plain string) {
 
 // read returns a body, unpacked when it is gzipped, or the status to answer with.
 func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int) {
+	if r.ContentLength > limit {
+		return nil, http.StatusRequestEntityTooLarge
+	}
+	expectBody(w)
 	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
 		unpacked, err := gzip.NewReader(from)
@@ -278,8 +318,7 @@ func replicated(r *http.Request) bool {
 }
 
 // dirty reads lastDirtyTimestamp; absent is 0.
-func dirty(r *http.Request) (int64, bool) {
-	query := r.URL.Query()
+func dirty(query url.Values) (int64, bool) {
 	if !query.Has("lastDirtyTimestamp") {
 		return 0, true
 	}
@@ -287,19 +326,22 @@ func dirty(r *http.Request) (int64, bool) {
 	return n, err == nil
 }
 
-func (h *Handler) renew(w http.ResponseWriter, r *http.Request, app, id string) {
-	lastDirty, ok := dirty(r)
+// renew takes a heartbeat. The answer has no body, since Java clients would read one as an instance; only a peer that has an
+// older version gets the one stored.
+func (h *Handler) renew(w http.ResponseWriter, r request) {
+	query := r.URL.Query()
+	lastDirty, ok := dirty(query)
 	if !ok {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	overridden := discovery.Unknown
-	if text := r.URL.Query().Get("overriddenstatus"); text != "" {
+	if text := query.Get("overriddenstatus"); text != "" {
 		overridden = discovery.ParseStatus(text)
 	}
-	stored, err := h.registry.Renew(app, id, registry.Renewal{LastDirty: lastDirty, Overridden: overridden, Replicated: replicated(r)})
+	stored, err := h.registry.Renew(r.parts[1], r.parts[2], registry.Renewal{LastDirty: lastDirty, Overridden: overridden, Replicated: replicated(r.Request)})
 	if stored != nil {
-		f, ok := format(r)
+		f, ok := format(r.Request)
 		if !ok {
 			f = wire.JSON
 		}
@@ -311,14 +353,21 @@ func (h *Handler) renew(w http.ResponseWriter, r *http.Request, app, id string) 
 	h.answer(w, err)
 }
 
-func (h *Handler) status(w http.ResponseWriter, r *http.Request, app, id string) {
-	lastDirty, ok := dirty(r)
-	value := r.URL.Query().Get("value")
+func (h *Handler) cancel(w http.ResponseWriter, r request) {
+	h.answer(w, h.registry.Cancel(r.parts[1], r.parts[2]))
+}
+
+func (h *Handler) status(w http.ResponseWriter, r request) {
+	app, id, query := r.parts[1], r.parts[2], r.URL.Query()
+	lastDirty, ok := dirty(query)
+	value := query.Get("value")
 	status := discovery.ParseStatus(value)
 	if status == discovery.Unknown && value != discovery.Unknown.String() && (value != "" || r.Method == http.MethodPut) {
 		ok = false
 	}
 	switch {
+	case h.registry.Instance(app, id) == nil:
+		w.WriteHeader(http.StatusNotFound) // whatever else is wrong
 	case !ok:
 		w.WriteHeader(http.StatusBadRequest)
 	case r.Method == http.MethodPut:
@@ -328,8 +377,19 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request, app, id string)
 	}
 }
 
-func (h *Handler) batch(w http.ResponseWriter, r *http.Request) {
-	body, status := read(w, r, maxBatch)
+func (h *Handler) metadata(w http.ResponseWriter, r request) {
+	entries := map[string]string{}
+	for key, values := range r.URL.Query() {
+		entries[key] = values[0]
+	}
+	h.answer(w, h.registry.UpdateMetadata(r.parts[1], r.parts[2], entries))
+}
+
+// autoScaling is for servers on AWS only.
+func (h *Handler) autoScaling(w http.ResponseWriter, _ request) { w.WriteHeader(http.StatusBadRequest) }
+
+func (h *Handler) batch(w http.ResponseWriter, r request) {
+	body, status := read(w, r.Request, maxBatch)
 	if status != 0 {
 		w.WriteHeader(status)
 		return

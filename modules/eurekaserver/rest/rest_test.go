@@ -1,6 +1,8 @@
 package rest_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
@@ -182,6 +184,7 @@ func TestSelfPreservationKeepsTheDeadButNotTheCancelled(t *testing.T) {
 
 func TestMalformedRequestsAreRefusedInEurekasWords(t *testing.T) {
 	a := newAPI(t)
+	a.register("i", "UP", 1)
 	for name, tc := range map[string]struct {
 		method, path, body string
 		headers            []string
@@ -196,6 +199,10 @@ func TestMalformedRequestsAreRefusedInEurekasWords(t *testing.T) {
 		"too large":  {"POST", "apps/ORDERS", `{"instance":{"x":"` + strings.Repeat("x", 2<<20) + `"}}`, nil, 413, ""},
 		"traversal":  {"GET", "apps/..%2f..%2fetc/x", "", nil, 404, ""},
 		"long id":    {"GET", "apps/ORDERS/" + strings.Repeat("x", 2000), "", nil, 400, ""},
+		"control":    {"GET", "apps/ORDERS/x%0ay", "", nil, 400, ""},
+		"hidden id":  {"POST", "apps/ORDERS", document("i\n", "UP", 1), nil, 400, "control characters"},
+		"gzip bomb":  {"POST", "apps/ORDERS", packed(strings.Repeat(" ", 1<<20)), []string{"Content-Encoding", "gzip"}, 413, ""},
+		"no gzip":    {"POST", "apps/ORDERS", "{}", []string{"Content-Encoding", "gzip"}, 400, ""},
 		"wrong verb": {"PATCH", "apps", "", nil, 405, ""},
 		"bad accept": {"GET", "apps", "", []string{"Accept", "text/plain"}, 406, ""},
 		"no such":    {"GET", "nothing/here", "", nil, 404, ""},
@@ -209,6 +216,44 @@ func TestMalformedRequestsAreRefusedInEurekasWords(t *testing.T) {
 		require.Equal(t, tc.status, w.Code, name)
 		require.Contains(t, w.Body.String(), tc.text, name)
 	}
+}
+
+func packed(text string) string {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	return out.String()
+}
+
+func TestFetchesAboveTheRateAreTurnedAwayAndNothingElse(t *testing.T) {
+	cfg := rest.DefaultConfig()
+	cfg.RateLimited, cfg.Burst, cfg.FetchRate, cfg.FullRate = true, 2, 1, 1
+	synctest.Test(t, func(t *testing.T) {
+		a := api{t, rest.New(registry.New(registry.DefaultConfig()), rest.WithConfig(cfg))}
+		a.register("i", "UP", 1)
+		status := func(path string, headers ...string) int { return a.do("GET", path, "", headers...).Code }
+		require.Equal(t, []int{200, 200, 503, 503}, []int{status("apps"), status("apps/delta"), status("apps"), status("apps/ORDERS")})
+		require.Equal(t, 200, status("apps", "DiscoveryIdentity-Name", "DefaultClient"), "Netflix's own are privileged")
+		require.Equal(t, 200, status("apps/ORDERS/i"))
+		require.Equal(t, 200, a.do("PUT", "apps/ORDERS/i", "").Code)
+		time.Sleep(time.Second)
+		require.Equal(t, []int{200, 503}, []int{status("apps/delta"), status("apps/delta")})
+	})
+}
+
+func TestRequestsAreCountedByWhatTheyAreForAndHowTheyEnd(t *testing.T) {
+	h := rest.New(registry.New(registry.DefaultConfig()))
+	a := api{t, h}
+	a.register("i", "UP", 1)
+	a.do("PUT", "apps/ORDERS/i", "")
+	a.do("PUT", "apps/ORDERS/x", "")
+	a.do("POST", "apps/ORDERS", "{")
+	a.do("GET", "nowhere", "")
+	counts := h.Counts()
+	require.Equal(t, []int64{1, 0, 1}, counts[rest.Register][:])
+	require.Equal(t, []int64{1, 1, 0}, counts[rest.Renew][:])
+	require.Equal(t, []int64{0, 1, 0}, counts[rest.Other][:])
 }
 
 func TestTheRegistryIsCapped(t *testing.T) {
