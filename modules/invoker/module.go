@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
@@ -74,6 +75,8 @@ type params struct {
 	Balancer     *loadbalancer.Balancer        `optional:"true"`
 	Tracers      trace.TracerProvider          `optional:"true"`
 	Propagator   propagation.TextMapPropagator `optional:"true"`
+	Meters       metric.MeterProvider          `optional:"true"`
+	Telemetry    telemetry.Config              `optional:"true"`
 	Transport    http.RoundTripper             `name:"invoker.transport" optional:"true"`
 	Log          *slog.Logger
 	Hooks        fx.Lifecycle
@@ -94,6 +97,9 @@ func (p params) options() []ClientOption {
 	options := []ClientOption{WithLogger(p.Log), WithDefaults(Intercept(around...), Converters(p.Converters...))}
 	if p.Tracers != nil && p.Propagator != nil {
 		options = append(options, WithTracer(telemetry.NewClientTracer(p.Tracers, p.Propagator)))
+	}
+	if p.Meters != nil {
+		options = append(options, WithMeter(telemetry.NewClientMeter(p.Meters, p.Telemetry.Conventions)))
 	}
 	return options
 }
