@@ -16,9 +16,9 @@ import (
 func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure error) {
 	instance := pick.Instance()
 	request, bound, had := c.prepare(pick)
-	ctx, span := c.tracer.Start(request.Context(), request, telemetry.Attempt{
-		Template: c.template, Service: c.request.URL.Hostname(), Instance: instance.ID, Zone: instance.Zone, Resend: c.sent,
-	})
+	about := telemetry.Attempt{Template: c.template, Service: c.request.URL.Hostname(), Instance: instance.ID, Zone: instance.Zone, Resend: c.sent}
+	ctx, span := c.tracer.Start(request.Context(), request, about)
+	measured := c.meter.Begin(ctx, request, about)
 	c.sent++
 	if ctx != request.Context() {
 		request = request.WithContext(ctx)
@@ -50,7 +50,8 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 			failure = &badAnswer{response.StatusCode}
 		}
 	}
-	c.tracer.End(span, outcome.Status, err)
+	c.tracer.End(span, response, err)
+	measured.End(ctx, response, err)
 	if failure != nil {
 		outcome.Failed, outcome.Unsent = true, nothingSent(failure)
 		outcome.Unknown = c.givenUp(failure, had) || c.outlived(failure)

@@ -22,6 +22,7 @@ type Caller interface {
 	send(request *http.Request, template string, whole bool) (*http.Response, error)
 	settings() *settings
 	derived(settings) Caller
+	measures() *telemetry.ClientMeter
 }
 
 // settings are what options change.
@@ -169,6 +170,7 @@ type core struct {
 	balancer *loadbalancer.Balancer // nil: calls by name are off
 	off      string                 // why
 	tracer   *telemetry.ClientTracer
+	meter    *telemetry.ClientMeter
 	http     http.RoundTripper
 	tls      *tls.Config
 	bundle   *ssl.Bundle
@@ -211,6 +213,9 @@ func WithBundle(b *ssl.Bundle) ClientOption { return func(c *core) { c.bundle = 
 
 // WithTracer makes a span of every attempt. Default: none, and no trace is passed on.
 func WithTracer(t *telemetry.ClientTracer) ClientOption { return func(c *core) { c.tracer = t } }
+
+// WithMeter measures attempts and calls. Default: nothing is measured.
+func WithMeter(m *telemetry.ClientMeter) ClientOption { return func(c *core) { c.meter = m } }
 
 // WithLogger logs attempts that failed, at debug. Default: nothing is said.
 func WithLogger(log *slog.Logger) ClientOption {
@@ -301,6 +306,8 @@ func (c *core) CloseIdleConnections() {
 	c.own.closeIdle()
 }
 
+func (c *core) measures() *telemetry.ClientMeter { return c.meter }
+
 // transport returns what carries calls with these TLS settings; nil are the client's.
 func (c *core) transport(own *tls.Config) http.RoundTripper {
 	if own == nil {
@@ -326,7 +333,9 @@ func (p *Plain) send(r *http.Request, template string, _ bool) (*http.Response, 
 		return nil, unsent(r, err)
 	}
 	header := merged(r.Header, p.own.header)
-	ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, telemetry.Attempt{Template: template})
+	about := telemetry.Attempt{Template: template}
+	ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, about)
+	measured := p.meter.Begin(ctx, r, about)
 	attempt := r.WithContext(ctx)
 	attempt.Header = header
 	response, err := p.transport(p.own.tls).RoundTrip(attempt)
@@ -334,10 +343,12 @@ func (p *Plain) send(r *http.Request, template string, _ bool) (*http.Response, 
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		p.tracer.End(span, 0, err)
+		p.tracer.End(span, nil, err)
+		measured.End(ctx, nil, err)
 		return nil, &CallError{Method: methodOf(r), URL: at, Attempts: []Attempt{{URL: at, Cause: err}}, Cause: err}
 	}
-	p.tracer.End(span, response.StatusCode, nil)
+	p.tracer.End(span, response, nil)
+	measured.End(ctx, response, nil)
 	return response, nil
 }
 

@@ -14,8 +14,32 @@ type manner struct {
 	redirects bool // redirects are followed, unless the settings say otherwise
 }
 
-// deliver sends a request within its time, through its interceptors and along its redirects.
+// deliver sends a request and measures the whole of it.
 func deliver(c Caller, request *http.Request, route string, m manner) (*http.Response, error) {
+	meter := c.measures()
+	if !meter.Timed() || request.URL == nil {
+		return timed(c, request, route, m)
+	}
+	began, status := time.Now(), 0
+	response, err := timed(c, request, route, m)
+	if response != nil {
+		status = response.StatusCode
+	}
+	meter.Call(request.Context(), request.URL.Hostname(), request.Method, route, status, cause(err), time.Since(began))
+	return response, err
+}
+
+// cause returns what a call failed of.
+func cause(err error) error {
+	var failed *CallError
+	if errors.As(err, &failed) {
+		return failed.Cause
+	}
+	return err
+}
+
+// timed sends a request within its time, through its interceptors and along its redirects.
+func timed(c Caller, request *http.Request, route string, m manner) (*http.Response, error) {
 	own := c.settings()
 	if len(own.interceptors) == 0 && own.timeout <= 0 && own.total <= 0 {
 		return sendOn(c, request, route, m)

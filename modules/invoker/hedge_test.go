@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/invoker"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 )
@@ -179,4 +182,59 @@ func TestAnInstanceWhoseAttemptWasCancelledIsNotBlamed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "a", got)
 	})
+}
+
+func TestHedgesAreCounted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		first time.Duration
+		want  map[string]int64
+	}{
+		"in time": {50 * time.Millisecond, map[string]int64{}},
+		"won":     {time.Second, map[string]int64{"loadbalancer.hedges won=true": 1, "loadbalancer.retries": 1}},
+		"lost":    {150 * time.Millisecond, map[string]int64{"loadbalancer.hedges won=false": 1, "loadbalancer.retries": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reader := sdkmetric.NewManualReader()
+				delay := 100 * time.Millisecond
+				cfg := loadbalancer.DefaultConfig()
+				cfg.Strategy, cfg.Hedge.Delay = "first", &delay
+				b, err := loadbalancer.New(cfg, discovery.Static{"stock": discovery.NewSet(ab()...)}, loadbalancer.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))),
+					loadbalancer.WithFactories(loadbalancer.Factory{Name: "first", New: func(string) loadbalancer.Strategy { return first{} }}))
+				require.NoError(t, err)
+				c := invoker.New(invoker.DefaultConfig(), b, invoker.WithTransport(&journal{serve: map[string]func(*http.Request) (*http.Response, error){
+					"a": late(tc.first, well), "b": late(200*time.Millisecond, well),
+				}}))
+				_, err = invoker.GetForObject[string](t.Context(), c, "http://stock/")
+				require.NoError(t, err)
+				require.Equal(t, tc.want, counted(t, reader))
+			})
+		})
+	}
+}
+
+// counted returns the sum of each counter, with its labels but for the service's.
+func counted(t testing.TB, reader sdkmetric.Reader) map[string]int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(context.Background(), &all))
+	totals := map[string]int64{}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			sum, ok := m.Data.(metricdata.Sum[int64])
+			if !ok {
+				continue
+			}
+			for _, point := range sum.DataPoints {
+				name := m.Name
+				for _, label := range point.Attributes.ToSlice() {
+					if label.Key != "archimedes.service" {
+						name += " " + string(label.Key) + "=" + label.Value.Emit()
+					}
+				}
+				totals[name] += point.Value
+			}
+		}
+	}
+	return totals
 }

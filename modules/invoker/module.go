@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
@@ -76,6 +77,8 @@ type params struct {
 	Balancer     *loadbalancer.Balancer        `optional:"true"`
 	Tracers      trace.TracerProvider          `optional:"true"`
 	Propagator   propagation.TextMapPropagator `optional:"true"`
+	Meters       metric.MeterProvider          `optional:"true"`
+	Telemetry    telemetry.Config              `optional:"true"`
 	Transport    http.RoundTripper             `name:"invoker.transport" optional:"true"`
 	Bundles      *ssl.Bundles                  `optional:"true"`
 	Settings     *config.Config
@@ -106,6 +109,9 @@ func (p params) options() ([]ClientOption, error) {
 	options := []ClientOption{WithLogger(p.Log), WithBundle(bundle), WithDefaults(Intercept(around...), Converters(p.Converters...))}
 	if p.Tracers != nil && p.Propagator != nil {
 		options = append(options, WithTracer(telemetry.NewClientTracer(p.Tracers, p.Propagator)))
+	}
+	if p.Meters != nil {
+		options = append(options, WithMeter(telemetry.NewClientMeter(p.Meters, p.Telemetry.Conventions)))
 	}
 	return options, nil
 }

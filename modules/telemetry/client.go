@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -65,7 +66,7 @@ func (t *ClientTracer) Start(ctx context.Context, r *http.Request, a Attempt) (c
 }
 
 // End ends the span with the answer, or with why there is none.
-func (t *ClientTracer) End(span trace.Span, status int, err error) {
+func (t *ClientTracer) End(span trace.Span, response *http.Response, err error) {
 	if t == nil {
 		return
 	}
@@ -74,12 +75,17 @@ func (t *ClientTracer) End(span trace.Span, status int, err error) {
 		case err != nil:
 			span.SetAttributes(semconv.ErrorType(err))
 			span.SetStatus(codes.Error, err.Error())
-		case status > 0:
-			span.SetAttributes(semconv.HTTPResponseStatusCode(status))
-			if status >= 400 {
-				span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(status)))
+		case response != nil:
+			status := response.StatusCode
+			attributes := append(make([]attribute.KeyValue, 0, 3), semconv.HTTPResponseStatusCode(status))
+			if version := versionOf(response.Proto); version != "" {
+				attributes = append(attributes, semconv.NetworkProtocolVersion(version))
+			}
+			if status >= http.StatusBadRequest {
+				attributes = append(attributes, semconv.ErrorTypeKey.String(strconv.Itoa(status)))
 				span.SetStatus(codes.Error, "")
 			}
+			span.SetAttributes(attributes...)
 		}
 	}
 	span.End()
@@ -117,4 +123,13 @@ func attemptAttributes(r *http.Request, method, original string, a Attempt) []at
 // shown is a URL without credentials and query, which may hold secrets.
 func shown(u *url.URL) string {
 	return u.Scheme + "://" + u.Host + u.EscapedPath()
+}
+
+// versionOf returns the version of HTTP as the conventions write it.
+func versionOf(proto string) string {
+	if proto == "HTTP/2.0" {
+		return "2"
+	}
+	version, _ := strings.CutPrefix(proto, "HTTP/")
+	return version
 }

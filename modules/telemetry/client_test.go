@@ -29,7 +29,7 @@ func attempted(t *testing.T, ctx context.Context, method, url string, a telemetr
 	request, failed := http.NewRequestWithContext(ctx, method, url, nil)
 	require.NoError(t, failed)
 	_, span := tracer.Start(ctx, request, a)
-	tracer.End(span, status, err)
+	tracer.End(span, &http.Response{StatusCode: status, Proto: "HTTP/1.1"}, err)
 	require.Len(t, recorder.Ended(), 1)
 	return recorder.Ended()[0], request
 }
@@ -50,7 +50,7 @@ func TestAnAttemptIsToldByTheConventionsOfOpenTelemetry(t *testing.T) {
 	require.Equal(t, codes.Unset, span.Status().Code)
 	require.Equal(t, map[string]any{
 		"http.request.method": "POST", "server.address": "10.0.0.1", "server.port": int64(8080), "url.full": "http://10.0.0.1:8080/stock/42",
-		"url.template": "/stock/{id}", "http.request.resend_count": int64(2), "http.response.status_code": int64(200),
+		"url.template": "/stock/{id}", "http.request.resend_count": int64(2), "http.response.status_code": int64(200), "network.protocol.version": "1.1",
 		"archimedes.service": "stock", "archimedes.instance.id": "i1", "cloud.availability_zone": "z1",
 	}, attributesOf(span))
 }
@@ -63,6 +63,7 @@ func TestAnAttemptWithoutMoreHasNoFurtherAttributes(t *testing.T) {
 		span, _ := attempted(t, t.Context(), "", url, telemetry.Attempt{}, 204, nil)
 		require.Equal(t, "GET", span.Name())
 		want["http.request.method"], want["http.response.status_code"] = "GET", int64(204)
+		want["network.protocol.version"] = "1.1"
 		require.Equal(t, want, attributesOf(span))
 	}
 }
@@ -106,7 +107,7 @@ func TestATraceThatIsNotSampledFlowsAllTheSame(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a/", nil)
 	require.NoError(t, err)
 	_, span := tracer.Start(t.Context(), request, telemetry.Attempt{})
-	tracer.End(span, 0, errors.New("no"))
+	tracer.End(span, nil, errors.New("no"))
 	require.Equal(t, "00-"+span.SpanContext().TraceID().String()+"-"+span.SpanContext().SpanID().String()+"-00", request.Header.Get("traceparent"))
 }
 
@@ -115,7 +116,7 @@ func TestWithoutATracerNothingHappens(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a/", nil)
 	require.NoError(t, err)
 	ctx, span := none.Start(t.Context(), request, telemetry.Attempt{Template: "/x"})
-	none.End(span, 200, nil)
+	none.End(span, nil, nil)
 	require.Equal(t, t.Context(), ctx)
 	require.Empty(t, request.Header)
 }
@@ -123,6 +124,7 @@ func TestWithoutATracerNothingHappens(t *testing.T) {
 func TestWhatNobodyRecordsCostsNextToNothing(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a/", nil)
 	require.NoError(t, err)
+	answer := http.Response{StatusCode: 200}
 	for name, tc := range map[string]struct {
 		tracer *telemetry.ClientTracer
 		most   float64
@@ -131,7 +133,7 @@ func TestWhatNobodyRecordsCostsNextToNothing(t *testing.T) {
 	} {
 		got := testing.AllocsPerRun(100, func() {
 			_, span := tc.tracer.Start(context.Background(), request, telemetry.Attempt{Template: "/x", Service: "a", Instance: "i"})
-			tc.tracer.End(span, 200, nil)
+			tc.tracer.End(span, &answer, nil)
 		})
 		require.LessOrEqual(t, got, tc.most, name)
 	}

@@ -22,13 +22,24 @@ type Config struct {
 	Service     string                   // service.name: spring.application.name; default unknown_service
 	Version     string                   // service.version: spring.application.version; default none
 	Namespace   string                   // service.namespace: spring.application.group; default none
+	Conventions Conventions              // management.observations.conventions: names of metrics, otel, micrometer or both; default otel
 	Attributes  map[string]string        // management.opentelemetry.resource-attributes.*: of every span; default none
 }
 
 // DefaultConfig returns the settings in force when application.yml is silent.
 func DefaultConfig() Config {
-	return Config{Enabled: true, Export: true, Probability: 0.10, Timeout: 10 * time.Second, Compression: "none", Delay: 5 * time.Second, Service: "unknown_service"}
+	return Config{Enabled: true, Export: true, Probability: 0.10, Timeout: 10 * time.Second, Compression: "none", Delay: 5 * time.Second, Service: "unknown_service", Conventions: OTel}
 }
+
+// Conventions are how metrics are named.
+type Conventions string
+
+// OpenTelemetry's semantic conventions, Micrometer's names and tags as Spring's dashboards expect them, or both.
+const (
+	OTel       Conventions = "otel"
+	Micrometer Conventions = "micrometer"
+	Both       Conventions = "both"
+)
 
 // management is the shape of the keys; see [Config].
 type management struct {
@@ -54,6 +65,9 @@ type management struct {
 	Older struct {
 		Tracing otlp `config:"tracing"`
 	} `config:"otlp"`
+	Observations struct {
+		Conventions Conventions `config:"conventions"` // ours: names of metrics, otel, micrometer (Spring's http.client.requests and the like) or both; default otel
+	} `config:"observations"`
 }
 
 type otlp struct {
@@ -71,6 +85,11 @@ func (m management) Validate() error {
 	}
 	if m.OpenTelemetry.Tracing.Export.ScheduleDelay <= 0 {
 		faults.add("opentelemetry.tracing.export.schedule-delay", "must be positive")
+	}
+	switch m.Observations.Conventions {
+	case OTel, Micrometer, Both:
+	default:
+		faults.add("observations.conventions", "must be one of otel, micrometer, both")
 	}
 	faults.otlp("opentelemetry.tracing.export.otlp", m.OpenTelemetry.Tracing.Export.OTLP)
 	faults.otlp("otlp.tracing", m.Older.Tracing)
@@ -114,6 +133,7 @@ func ConfigFrom(c *config.Config) (Config, error) {
 	var m management
 	m.Tracing.Enabled, m.Tracing.Export.Enabled, m.OpenTelemetry.Enabled = true, true, true
 	m.Tracing.Sampling.Probability = cfg.Probability
+	m.Observations.Conventions = cfg.Conventions
 	m.OpenTelemetry.Tracing.Export.ScheduleDelay = cfg.Delay
 	m, err := config.Bind(c, "management", m)
 	if err != nil {
@@ -130,6 +150,7 @@ func ConfigFrom(c *config.Config) (Config, error) {
 	cfg.Enabled = m.OpenTelemetry.Enabled && !env.SDK.Disabled
 	cfg.Export = m.Tracing.Enabled && m.Tracing.Export.Enabled
 	cfg.Probability = m.Tracing.Sampling.Probability
+	cfg.Conventions = m.Observations.Conventions
 	cfg.Delay = m.OpenTelemetry.Tracing.Export.ScheduleDelay
 	cfg.exporter(m.OpenTelemetry.Tracing.Export.OTLP, m.Older.Tracing, env)
 	cfg.Service = first(application.Name, env.Service.Name, cfg.Service)

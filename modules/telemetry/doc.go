@@ -9,6 +9,7 @@
 //	  opentelemetry:
 //	    tracing.export.otlp.endpoint: http://collector:4318/v1/traces   # default none: no export
 //	    resource-attributes.team: checkout
+//	  observations.conventions: both   # names of metrics: otel (default), micrometer as in Spring, or both
 //
 // OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and OTEL_SDK_DISABLED are understood, too.
 //

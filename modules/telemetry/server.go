@@ -93,7 +93,7 @@ func requestAttributes(r *http.Request, method, original, route string) []attrib
 	if agent := r.UserAgent(); agent != "" {
 		attributes = append(attributes, semconv.UserAgentOriginal(agent))
 	}
-	if version, ok := strings.CutPrefix(r.Proto, "HTTP/"); ok {
+	if version := versionOf(r.Proto); version != "" {
 		attributes = append(attributes, semconv.NetworkProtocolVersion(version))
 	}
 	return attributes

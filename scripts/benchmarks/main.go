@@ -21,11 +21,19 @@ type row struct {
 	note               func() string
 }
 
+// atEnd is what is done before the program ends, such as ending processes.
+var atEnd []func()
+
 func main() {
+	defer func() {
+		for _, do := range atEnd {
+			do()
+		}
+	}()
 	rounds := flag.Int("rounds", 5, "how often each pair is measured; the medians count")
 	only := flag.String("only", "", "measure only rows whose name begins so")
 	flag.Parse()
-	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), startRows(), pythonRows())
+	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), startRows(), serverRows(), pythonRows())
 	fmt.Printf("| what | ours | beside | ratio | budget |\n| --- | --- | --- | --- | --- |\n")
 	over := 0
 	for _, r := range rows {

@@ -215,6 +215,14 @@ func format(r *http.Request) (wire.Format, bool) {
 	return 0, false
 }
 
+// replyFormat is [format] for answers that are given in any case.
+func replyFormat(r *http.Request) wire.Format {
+	if f, ok := format(r); ok {
+		return f
+	}
+	return wire.JSON
+}
+
 // full is the format of documents that have no compact form.
 func full(f wire.Format) wire.Format {
 	switch f {
@@ -250,7 +258,9 @@ func (h *Handler) register(w http.ResponseWriter, r request) {
 		return
 	}
 	if problem := invalid(i, app); problem != "" {
-		refuse(w, wire.JSON, problem, problem)
+		w.Header().Set("Content-Type", replyFormat(r.Request).ContentType()) // whatever the text is
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, problem) // the caller is gone when this fails
 		return
 	}
 	if err := h.registry.Register(i, replicated(r.Request)); err != nil {
@@ -341,10 +351,7 @@ func (h *Handler) renew(w http.ResponseWriter, r request) {
 	}
 	stored, err := h.registry.Renew(r.parts[1], r.parts[2], registry.Renewal{LastDirty: lastDirty, Overridden: overridden, Replicated: replicated(r.Request)})
 	if stored != nil {
-		f, ok := format(r.Request)
-		if !ok {
-			f = wire.JSON
-		}
+		f := replyFormat(r.Request)
 		w.Header().Set("Content-Type", f.ContentType())
 		w.WriteHeader(statusOf(err))
 		_, _ = w.Write(full(f).AppendInstance(nil, stored))
@@ -380,7 +387,9 @@ func (h *Handler) status(w http.ResponseWriter, r request) {
 func (h *Handler) metadata(w http.ResponseWriter, r request) {
 	entries := map[string]string{}
 	for key, values := range r.URL.Query() {
-		entries[key] = values[0]
+		if key != "" {
+			entries[key] = values[0]
+		}
 	}
 	h.answer(w, h.registry.UpdateMetadata(r.parts[1], r.parts[2], entries))
 }
@@ -403,8 +412,25 @@ func (h *Handler) batch(w http.ResponseWriter, r request) {
 	for n, c := range changes {
 		results[n] = h.replicate(c)
 	}
-	w.Header().Set("Content-Type", wire.JSON.ContentType())
-	_, _ = w.Write(wire.AppendReplicationResponse(nil, results))
+	f := full(replyFormat(r.Request))
+	w.Header().Set("Content-Type", f.ContentType())
+	if f == wire.XML {
+		_, _ = io.WriteString(w, xmlResults(results)) // the caller is gone when this fails
+		return
+	}
+	_, _ = w.Write(wire.AppendReplicationResponse(nil, results)) // as above
+}
+
+// xmlResults is the answer to a batch for those who want it in XML. Peers do not, so it has no instances.
+func xmlResults(results []wire.ReplicationResult) string {
+	const root, one = "com.netflix.eureka.cluster.protocol.ReplicationListResponse", "com.netflix.eureka.cluster.protocol.ReplicationInstanceResponse"
+	var out strings.Builder
+	out.WriteString("<" + root + "><responseList>")
+	for _, result := range results {
+		fmt.Fprintf(&out, "<%s><statusCode>%d</statusCode></%[1]s>", one, result.StatusCode)
+	}
+	out.WriteString("</responseList></" + root + ">")
+	return out.String()
 }
 
 func (h *Handler) replicate(c wire.Replicated) wire.ReplicationResult {
