@@ -112,6 +112,9 @@ func (s *Server) announce(next http.Handler) http.Handler {
 // Port returns the port that the main listener is bound to, or 0 before [Server.Start].
 func (s *Server) Port() int { return s.listeners[0].port() }
 
+// ManagementPort returns the port of the actuator's own listener, or 0 when it has none.
+func (s *Server) ManagementPort() int { return s.address().ManagementPort }
+
 // URL returns where the main listener is reached on this machine, such as http://localhost:8080.
 func (s *Server) URL() string {
 	host := s.cfg.Address

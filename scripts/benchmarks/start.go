@@ -4,11 +4,18 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/archimedes-go/archimedes/app/apptest"
+	"github.com/archimedes-go/archimedes/starter"
 )
 
 var started = regexp.MustCompile(`Web server started on port (\d+) \(http\)`)
@@ -24,13 +31,46 @@ func startRows() []row {
 			panic(fmt.Sprintf("%v\n%s", err, out))
 		}
 	}
-	return []row{{
+	return []row{bootRow(), {
 		what: "process start to first 200", ours: "greeter, all modules", beside: "hand-wired Echo", plus: 10 * time.Millisecond,
 		measure: func() (time.Duration, time.Duration) {
 			return first200(filepath.Join(dir, "greeter"), "--server.port=0", "--server.address=127.0.0.1", "--eureka.instance.hostname=localhost",
 				"--eureka.instance.ip-address=127.0.0.1", "--eureka.client.service-url.defaultZone=http://127.0.0.1:1/eureka/"), first200(filepath.Join(dir, "echo"))
 		},
 	}}
+}
+
+// bootRow: a whole service in a test, with a Eureka server in which it is listed as UP, to its first 200.
+func bootRow() row {
+	return row{
+		what: "boot in a test, registered, to first 200", ours: "apptest.Start(starter.Service)", beside: "Echo behind httptest", most: 50 * time.Millisecond,
+		measure: func() (time.Duration, time.Duration) {
+			ours := testing.Benchmark(func(b *testing.B) {
+				for b.Loop() {
+					a := apptest.Start(b, starter.Service, apptest.YAML("spring.application.name: shop"))
+					if status, _ := a.Get("/actuator/health/readiness"); status != http.StatusOK {
+						panic(status)
+					}
+					b.StopTimer()
+					a.Stop()
+					b.StartTimer()
+				}
+			})
+			beside := testing.Benchmark(func(b *testing.B) {
+				for b.Loop() {
+					e := echo.New()
+					e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
+					server := httptest.NewServer(e)
+					response := must(server.Client().Get(server.URL + "/"))
+					_ = response.Body.Close()
+					b.StopTimer()
+					server.Close()
+					b.StartTimer()
+				}
+			})
+			return time.Duration(ours.NsPerOp()), time.Duration(beside.NsPerOp())
+		},
+	}
 }
 
 func first200(program string, args ...string) time.Duration {
