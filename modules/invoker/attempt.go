@@ -37,7 +37,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 		}
 	}
 	c.paid = bound != nil && bound.paid.Load()
-	outcome := loadbalancer.Outcome{Took: time.Since(began)}
+	outcome := loadbalancer.Outcome{Took: time.Since(began), Err: err, Call: &c.about}
 	switch {
 	case err != nil:
 		if cause := context.Cause(ctx); cause != nil {

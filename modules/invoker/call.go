@@ -29,6 +29,7 @@ type call struct {
 	copied   io.ReadCloser // for the next attempt, of a body that can be replayed
 	to       *target
 	tried    []string
+	about    loadbalancer.Call // for the balancer's metrics
 	attempts []Attempt
 	hops     int  // instances after the first
 	same     int  // further attempts at the instance tried last
@@ -64,7 +65,8 @@ func (c *call) tries(ctx context.Context) (*http.Response, error) {
 		c.body = &heldBody{body: c.request.Body}
 	}
 	want := c.own.wanted(c.request.URL.Hostname(), c.request.Header)
-	want.Secure = c.request.URL.Scheme == "https"
+	c.about = loadbalancer.Call{Method: methodOf(c.request), Template: c.template, Path: c.request.URL.Path}
+	want.Secure, want.Call = c.request.URL.Scheme == "https", &c.about
 	pick, err := c.balancer.Pick(ctx, want)
 	if err != nil {
 		closeBody(c.request)

@@ -44,6 +44,7 @@ type Service struct {
 	ConsistentHash HashKey           `config:"consistent-hash"`
 	SlowStart      SlowStart         `config:"slow-start"`
 	HealthCheck    HealthCheck       `config:"health-check"`
+	Stats          CallStats         `config:"stats"`
 	XForwarded     XForwarded        `config:"x-forwarded"`
 }
 
@@ -122,6 +123,17 @@ type HealthCheck struct {
 	Interval     time.Duration     `config:"interval"`      // between probes, and for one; default 25s
 	Path         map[string]string `config:"path"`          // by service, or default; "" probes none; default /actuator/health
 	Port         int               `config:"port"`          // of probes; default the instance's
+}
+
+// CallStats is about Spring's metrics of calls.
+type CallStats struct {
+	Micrometer  MicrometerStats `config:"micrometer"`
+	IncludePath *bool           `config:"include-path"` // false: the tag "uri" of Spring's metrics is UNKNOWN; default true
+}
+
+// MicrometerStats is read for all services alike, when the program starts.
+type MicrometerStats struct {
+	Enabled *bool `config:"enabled"` // measure every call of an instance; default true with management.observations.conventions micrometer or both, else false
 }
 
 // XForwarded is Spring's.

@@ -15,11 +15,11 @@ type counts struct {
 
 // WithMeterProvider counts ejections, retries and the like. Default: nothing is counted.
 func WithMeterProvider(provider metric.MeterProvider) Option {
-	return func(b *Balancer) { b.counts = newCounts(provider) }
+	return func(b *Balancer) { b.meters = provider }
 }
 
 func newCounts(provider metric.MeterProvider) counts {
-	meter := provider.Meter("github.com/archimedes-go/archimedes/modules/loadbalancer")
+	meter := provider.Meter(scope)
 	counter := func(name, unit, what string) metric.Int64Counter {
 		c, err := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
@@ -20,7 +21,10 @@ type Balancer struct {
 	resolver  discovery.Resolver
 	factories map[string]Factory
 	services  sync.Map // name → *service
+	meters    metric.MeterProvider
 	counts    counts
+	requests  requests
+	timed     bool        // calls are
 	bulkheads atomic.Bool // there are any
 	log       *slog.Logger
 	probes    http.RoundTripper // of health checks; nil: one of its own
@@ -49,7 +53,7 @@ func WithLogger(log *slog.Logger) Option {
 
 // New returns a balancer over what resolver knows. A strategy that does not exist is an error that names those that do.
 func New(cfg Config, resolver discovery.Resolver, opts ...Option) (*Balancer, error) {
-	b := &Balancer{resolver: resolver, factories: map[string]Factory{}, news: make(chan struct{}, 1), counts: newCounts(noop.NewMeterProvider()), log: slog.New(slog.DiscardHandler)}
+	b := &Balancer{resolver: resolver, factories: map[string]Factory{}, news: make(chan struct{}, 1), meters: noop.NewMeterProvider(), log: slog.New(slog.DiscardHandler)}
 	WithFactories(builtIn()...)(b)
 	for _, opt := range opts {
 		opt(b)
@@ -57,6 +61,8 @@ func New(cfg Config, resolver discovery.Resolver, opts ...Option) (*Balancer, er
 	if err := b.Check(cfg); err != nil {
 		return nil, err
 	}
+	b.counts = newCounts(b.meters)
+	b.observe()
 	b.Configure(cfg)
 	return b, nil
 }
@@ -115,6 +121,7 @@ type Request struct {
 	Key      string      // what consistent-hash chooses by, and strategies of the user's own may
 	Header   http.Header // of the request: it may name a hint, an instance or a key, as configured; nil names none
 	Prefer   *Preference // whom this call would rather reach; nil: as configured
+	Call     *Call       // for metrics; may be nil
 	Tried    []string    // ids of the instances that this call has tried: none of them is chosen again
 	Secure   bool        // only instances with a secure port
 }
@@ -185,6 +192,7 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 		}
 	}
 	if v.Len() == 0 {
+		b.requests.discarded(s, r.Call)
 		return Pick{}, noInstance(r, v)
 	}
 	var c *candidate
@@ -202,6 +210,9 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	switch {
 	case len(r.Tried) > 0 || r.Secure || c.stats.trial.Load():
 		if c, left, fl = s.settle(v, c, r); c == nil {
+			if len(r.Tried) == 0 {
+				b.requests.discarded(s, r.Call)
+			}
 			return Pick{}, noInstance(r, v)
 		}
 	case left == 0 && len(v.avoided) == 0:

@@ -81,6 +81,15 @@ func ownZone(c *config.Config) (string, error) {
 	return strings.TrimSpace(zone), errors.Join(faults...)
 }
 
+// timers reports whether calls are to be measured under Spring's names.
+func timers(c *config.Config, cfg Config) (bool, error) {
+	if wanted := cfg.Stats.Micrometer.Enabled; wanted != nil {
+		return *wanted, nil
+	}
+	conventions, _, err := c.Value("management.observations.conventions")
+	return conventions == "micrometer" || conventions == "both", err
+}
+
 type params struct {
 	fx.In
 
@@ -96,6 +105,13 @@ func newBalancer(p params, c *config.Config) (*Balancer, error) {
 	options := []Option{WithFactories(p.Factories...), WithLogger(p.Log)}
 	if p.Meters != nil {
 		options = append(options, WithMeterProvider(p.Meters))
+	}
+	timed, err := timers(c, p.Config)
+	if err != nil {
+		return nil, err
+	}
+	if timed {
+		options = append(options, WithTimers())
 	}
 	b, err := New(p.Config, p.Resolver, options...)
 	if err != nil {

@@ -21,6 +21,7 @@ type service struct {
 	factories map[string]Factory
 	log       *slog.Logger
 	counts    counts
+	requests  *requests
 	label     metric.MeasurementOption // of what is counted
 	budget    *budget
 	bulkhead  atomic.Pointer[bulkhead] // nil: calls are not bounded
@@ -54,7 +55,7 @@ func (b *Balancer) service(name string) *service {
 	settings := b.cfg.of(name)
 	s := &service{
 		name: name, factories: b.factories, settings: settings, ejects: b.cfg.Ejection.Enabled, log: b.log,
-		counts: b.counts, label: labelOf(name), budget: newBudget(settings.Retry.Budget),
+		counts: b.counts, requests: &b.requests, label: labelOf(name), budget: newBudget(settings.Retry.Budget),
 		made: map[memoryOf]Strategy{}, stats: map[string]*Stats{},
 	}
 	s.bulkhead.Store(newBulkhead(settings.Bulkhead))

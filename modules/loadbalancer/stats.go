@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
@@ -20,12 +22,15 @@ type Stats struct {
 	ill      bool         // under the service's lock: its health check failed
 	since    time.Time    // when it appeared; zero when it was there at first
 
+	tags   []attribute.KeyValue
+	series series
+
 	service             *service
 	id, address, secure string
 }
 
 func newStats(s *service, i *discovery.Instance) *Stats {
-	return &Stats{service: s, id: i.ID, address: i.Address, secure: i.SecureAddress}
+	return &Stats{tags: tagsOf(s.name, i), service: s, id: i.ID, address: i.Address, secure: i.SecureAddress}
 }
 
 // of reports whether the statistics are about this very instance, and not about one that came after it under the same id.
@@ -50,6 +55,8 @@ type Outcome struct {
 	RetryAfter time.Duration // for which the answer asks to be left alone; 0: it does not
 
 	Took time.Duration // to the answer; 0 when that is not known
+	Err  error         // why there is no answer; for metrics
+	Call *Call         // for metrics; may be nil
 }
 
 // reason is why an instance is avoided.
@@ -85,6 +92,7 @@ func (m *mark) out(now time.Time) bool { return now.Before(m.until) }
 func (s *service) done(stats *Stats, o Outcome, trial bool) {
 	stats.active.Add(-1)
 	stats.took(o)
+	s.requests.record(stats, &o)
 	switch {
 	case o.Unknown:
 		if trial {
