@@ -396,9 +396,9 @@ func (f *faults) validate(by echo.Validator, target any) {
 		err := by.Validate(target)
 		switch {
 		case errors.As(err, &broken):
+			root := reflect.TypeOf(target).Elem().Name() + "." // "." alone is the beginning of nothing
 			for _, one := range broken {
-				_, field, _ := strings.Cut(one.Namespace(), ".")
-				f.add(field, ruleText(one), nil)
+				f.add(strings.TrimPrefix(one.Namespace(), root), ruleText(one), nil)
 			}
 		case err != nil:
 			f.add("request", "does not fit together", err)

@@ -162,8 +162,8 @@ func (o *observer) sendProblem(err error, c echo.Context) {
 	} else {
 		o.log.DebugContext(ctx, "a request was refused", "method", c.Request().Method, "route", c.Path(), "status", problem.Status, "error", err)
 	}
-	if err := o.documents.send(c, problem); err != nil {
-		o.log.DebugContext(ctx, "a problem could not be sent", "error", err)
+	if err := o.documents.send(c, problem); err != nil && ctx.Err() == nil {
+		o.log.WarnContext(ctx, "a problem could not be sent", "error", err)
 	}
 }
 

@@ -137,8 +137,10 @@ func (p *Problem) send(c echo.Context) error {
 		document["traceId"] = span.TraceID().String()
 	}
 	body, err := json.Marshal(document)
-	if err != nil {
-		return err
+	if err != nil { // a member that the program added
+		plain := *p
+		plain.Status, plain.Detail, plain.Extra = http.StatusInternalServerError, "", nil
+		return errors.Join(fmt.Errorf("web: problem %d: %w", p.Status, err), plain.send(c))
 	}
 	return c.Blob(p.Status, "application/problem+json", body)
 }

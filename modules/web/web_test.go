@@ -23,6 +23,7 @@ import (
 	"go.uber.org/fx/fxtest"
 	"go.uber.org/goleak"
 
+	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/config/configtest"
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/health"
@@ -87,7 +88,11 @@ func (l *lines) String() string              { l.mu.Lock(); defer l.mu.Unlock();
 // serve starts a server on a free port. It stops with the test unless the test stops it.
 func serve(t *testing.T, yaml string, r func(*echo.Echo), more ...fx.Option) *running {
 	t.Helper()
-	cfg := configtest.FromYAML(t, "server: {port: 0, address: 127.0.0.1}\nmanagement.tracing.sampling.probability: 1.0\n"+yaml)
+	return serveConfig(t, configtest.FromYAML(t, "server.port: 0\nserver.address: 127.0.0.1\nmanagement.tracing.sampling.probability: 1.0\n"+yaml), r, more...)
+}
+
+func serveConfig(t *testing.T, cfg *config.Config, r func(*echo.Echo), more ...fx.Option) *running {
+	t.Helper()
 	s := &running{registration: &registration{}, spans: tracetest.NewSpanRecorder(), logs: &lines{}, client: &http.Client{Transport: &http.Transport{}}}
 	var server *web.Server
 	s.App = fxtest.New(t,
