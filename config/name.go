@@ -24,6 +24,9 @@ func uniform(key string) string {
 			}
 			b = append(endElement(b, key[start:i]), bracketed(key[i+1:end])...)
 			i, start = end, end+1
+			if start < len(key) && key[start] != '.' && key[start] != '[' {
+				b = append(b, '.') // [x]y are two elements
+			}
 		case 'A' <= c && c <= 'Z':
 			b = append(b, c+('a'-'A'))
 		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
@@ -120,6 +123,11 @@ func writtenBelow(key string, elements int) string {
 			if end := closingBracket(key, i); end >= 0 {
 				i = end
 			}
+			if next := i + 1; next < len(key) && key[next] != '.' && key[next] != '[' {
+				if seen++; seen == elements {
+					return key[next:]
+				}
+			}
 		}
 	}
 	return ""
@@ -174,11 +182,13 @@ func isName(key string) bool {
 	return element
 }
 
-// mapKey returns an element as the key of a map: letters, digits, dashes and underscores, or what stands in brackets.
+// mapKey returns an element as the key of a map: letters, digits, underscores and dashes but for a first one, or what stands in
+// brackets.
 func mapKey(element string) string {
 	if strings.HasPrefix(element, "[") && strings.HasSuffix(element, "]") {
 		return element[1 : len(element)-1]
 	}
+	element = strings.TrimPrefix(element, "-")
 	return strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' {
 			return r
