@@ -18,7 +18,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	request, bound, had := c.prepare(pick)
 	about := telemetry.Attempt{Template: c.template, Service: c.request.URL.Hostname(), Instance: instance.ID, Zone: instance.Zone, Resend: c.sent}
 	ctx, span := c.tracer.Start(request.Context(), request, about)
-	measured := c.meter.Begin(ctx, request, about)
+	measured := c.meter.Begin(request, about)
 	c.sent++
 	if ctx != request.Context() {
 		request = request.WithContext(ctx)

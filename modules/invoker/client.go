@@ -335,7 +335,7 @@ func (p *Plain) send(r *http.Request, template string, _ bool) (*http.Response, 
 	header := merged(r.Header, p.own.header)
 	about := telemetry.Attempt{Template: template}
 	ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, about)
-	measured := p.meter.Begin(ctx, r, about)
+	measured := p.meter.Begin(r, about)
 	attempt := r.WithContext(ctx)
 	attempt.Header = header
 	response, err := p.transport(p.own.tls).RoundTrip(attempt)
