@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
@@ -117,6 +118,7 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *at
 	request = c.request.WithContext(ctx)
 	request.URL, request.Host = &u, ""
 	request.Header = merged(c.request.Header, c.own.header)
+	inbound.SetDeadline(ctx, request.Header, c.own.deadline)
 	pick.Mark(request.Header, c.request.URL)
 	switch {
 	case c.body != nil:
