@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
 )
@@ -18,7 +19,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	request, bound, had := c.prepare(pick)
 	about := telemetry.Attempt{Template: c.template, Service: c.request.URL.Hostname(), Instance: instance.ID, Zone: instance.Zone, Resend: c.sent}
 	ctx, span := c.tracer.Start(request.Context(), request, about)
-	measured := c.meter.Begin(ctx, request, about)
+	measured := c.meter.Begin(request, about)
 	c.sent++
 	if ctx != request.Context() {
 		request = request.WithContext(ctx)
@@ -117,6 +118,7 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *at
 	request = c.request.WithContext(ctx)
 	request.URL, request.Host = &u, ""
 	request.Header = merged(c.request.Header, c.own.header)
+	inbound.SetDeadline(ctx, request.Header, c.own.deadline)
 	pick.Mark(request.Header, c.request.URL)
 	switch {
 	case c.body != nil:

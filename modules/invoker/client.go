@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 	"github.com/archimedes-go/archimedes/modules/ssl"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
@@ -44,6 +45,8 @@ type settings struct {
 	method     string        // of DoService
 	body       any           // of DoService
 
+	pass         []string      // headers of the request being served that are passed on
+	deadline     string        // header that tells how long the caller waits
 	total        time.Duration // spring.http.clients.total-timeout
 	base         string        // of templates that are paths
 	stay         bool          // redirects are answers
@@ -322,8 +325,27 @@ func (c *Client) derived(own settings) Caller { return &Client{core: c.core, own
 func (p *Plain) derived(own settings) Caller  { return &Plain{core: p.core, own: own} }
 
 func (c *Client) send(request *http.Request, template string, whole bool) (*http.Response, error) {
+	if len(c.own.pass) > 0 {
+		request = c.own.passOn(request)
+	}
 	call := call{core: c.core, own: &c.own, request: request, template: template, whole: whole}
 	return call.run()
+}
+
+// passOn returns a request with the chosen headers of the request being served that it does not have itself.
+func (s *settings) passOn(request *http.Request) *http.Request {
+	header, served := http.Header{}, inbound.Header(request.Context())
+	for _, name := range s.pass {
+		if values := served[name]; len(values) > 0 && len(s.header[name]) == 0 {
+			header[name] = values
+		}
+	}
+	if len(header) == 0 {
+		return request
+	}
+	request = request.WithContext(request.Context())
+	request.Header = merged(request.Header, header)
+	return request
 }
 
 func (p *Plain) send(r *http.Request, template string, _ bool) (*http.Response, error) {
@@ -335,7 +357,7 @@ func (p *Plain) send(r *http.Request, template string, _ bool) (*http.Response, 
 	header := merged(r.Header, p.own.header)
 	about := telemetry.Attempt{Template: template}
 	ctx, span := p.tracer.Start(r.Context(), &http.Request{Method: r.Method, URL: r.URL, Header: header}, about)
-	measured := p.meter.Begin(ctx, r, about)
+	measured := p.meter.Begin(r, about)
 	attempt := r.WithContext(ctx)
 	attempt.Header = header
 	response, err := p.transport(p.own.tls).RoundTrip(attempt)

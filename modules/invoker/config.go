@@ -2,8 +2,12 @@ package invoker
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/archimedes-go/archimedes/config"
 )
@@ -14,6 +18,8 @@ type Config struct {
 	ReadTimeout    time.Duration   `config:"read-timeout"`      // of one attempt, to the headers of its answer; default 10s
 	TotalTimeout   time.Duration   `config:"total-timeout"`     // ours: of a whole call, its attempts and redirects, to the end of a body that is converted, else to the headers; default 0, none
 	Redirects      string          `config:"redirects"`         // follow-when-possible, follow or dont-follow; default follow-when-possible
+	PassHeaders    []string        `config:"pass-headers"`      // ours: headers of the request being served that calls by name carry on; default none
+	DeadlineHeader string          `config:"deadline-header"`   // ours: header that tells an instance how many milliseconds its caller waits, such as X-Envoy-Expected-Rq-Timeout-Ms; default none
 	MaxResponse    config.DataSize `config:"max-response-size"` // ours: of a body that is converted, not of one that is streamed; default 64MB
 	SSL            SSL             `config:"ssl"`
 }
@@ -43,6 +49,13 @@ func (c Config) Validate() error {
 	if redirects[canonical(c.Redirects)] == 0 {
 		faults = append(faults, config.FieldError{Key: "redirects", Problem: "must be one of follow-when-possible, follow, dont-follow"})
 	}
+	for key, names := range map[string][]string{"pass-headers": c.PassHeaders, "deadline-header": {c.DeadlineHeader}} {
+		for _, name := range names {
+			if name != "" && !httpguts.ValidHeaderFieldName(name) {
+				faults = append(faults, config.FieldError{Key: key, Problem: fmt.Sprintf("%q is no name of a header", name)})
+			}
+		}
+	}
 	if c.MaxResponse <= 0 {
 		faults = append(faults, config.FieldError{Key: "max-response-size", Problem: "must be positive"})
 	}
@@ -65,5 +78,9 @@ func canonical(text string) string {
 
 // settings are what calls begin with.
 func (c Config) settings() settings {
-	return settings{limit: int64(c.MaxResponse), total: c.TotalTimeout, stay: redirects[canonical(c.Redirects)] == stays}
+	pass := make([]string, len(c.PassHeaders))
+	for i, name := range c.PassHeaders {
+		pass[i] = http.CanonicalHeaderKey(name)
+	}
+	return settings{pass: pass, deadline: c.DeadlineHeader, limit: int64(c.MaxResponse), total: c.TotalTimeout, stay: redirects[canonical(c.Redirects)] == stays}
 }

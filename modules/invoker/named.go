@@ -180,7 +180,7 @@ func (c *Clients) Plain(name string) (*Plain, error) {
 func (c *core) under(own ServiceClient, bundle *ssl.Bundle) *core {
 	cfg := c.cfg
 	cfg.ConnectTimeout, cfg.ReadTimeout = or(own.ConnectTimeout, cfg.ConnectTimeout), or(own.ReadTimeout, cfg.ReadTimeout)
-	if cfg == c.cfg && bundle == nil {
+	if cfg.ConnectTimeout == c.cfg.ConnectTimeout && cfg.ReadTimeout == c.cfg.ReadTimeout && bundle == nil {
 		return c
 	}
 	options := c.options

@@ -23,8 +23,8 @@ import (
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 )
 
-// echo answers with what it was sent, under the content type of the query.
-func echo(w http.ResponseWriter, r *http.Request) {
+// says answers with what it was sent, under the content type of the query.
+func says(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", r.URL.Query().Get("as"))
 	w.Header().Set("X-Sent-Type", r.Header.Get("Content-Type"))
 	w.Header().Set("X-Accept", r.Header.Get("Accept"))
@@ -61,7 +61,7 @@ func (w *recorded) WriteHeader(status int)      { w.status = status }
 func (w *recorded) Write(p []byte) (int, error) { return w.body.Write(p) }
 
 func TestTheRestOfRestTemplate(t *testing.T) {
-	c, sent := scripted(t, echo)
+	c, sent := scripted(t, says)
 	ctx := t.Context()
 	location, err := invoker.PostForLocation(ctx, c, "http://stock/orders", Stock{"a", 1})
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ type item struct {
 }
 
 func TestBodiesAreConvertedByTheirTypeAndContentType(t *testing.T) {
-	c, sent := scripted(t, echo)
+	c, sent := scripted(t, says)
 	for _, tc := range []struct {
 		body any
 		as   string
@@ -116,7 +116,7 @@ func TestBodiesAreConvertedByTheirTypeAndContentType(t *testing.T) {
 }
 
 func TestAnswersAreConvertedByWhatIsAskedForAndTheirContentType(t *testing.T) {
-	c, _ := scripted(t, echo)
+	c, _ := scripted(t, says)
 	for _, tc := range []struct {
 		target any // pointer
 		as     string
@@ -176,7 +176,7 @@ func TestAConverterOfTheUsersOwnWritesAndReadsItsTypes(t *testing.T) {
 	named.Types = []string{"application/x-item"}
 	named.Writes = func(v any) bool { _, ok := v.(item); return ok }
 	named.Reads = func(v any) bool { _, ok := v.(*item); return ok }
-	c, sent := scripted(t, echo)
+	c, sent := scripted(t, says)
 	c = c.With(invoker.Converters(upper, named))
 	got, err := invoker.EntityOf[item](t.Context(), c.Post("http://stock/?as=text/csv&say={say}", "7;").ContentType("text/csv").Body(item{"8"}))
 	require.NoError(t, err)
@@ -392,7 +392,7 @@ func TestRedirectsAreAnswersWhenTheyAreNotFollowed(t *testing.T) {
 }
 
 func TestAnAnswerAboveItsLimitIsAnError(t *testing.T) {
-	c, _ := scripted(t, echo)
+	c, _ := scripted(t, says)
 	_, err := invoker.GetForObject[string](t.Context(), c.With(invoker.MaxResponse(3)), "http://stock/?say=four")
 	require.ErrorContains(t, err, "larger than 3 bytes (spring.http.clients.max-response-size)")
 	body, err := invoker.GetForObject[io.ReadCloser](t.Context(), c.With(invoker.MaxResponse(3)), "http://stock/?say=four")

@@ -28,12 +28,11 @@ const (
 )
 
 // ClientMeter measures the attempts of calls by OpenTelemetry's HTTP conventions (http.client.request.duration,
-// http.client.request.body.size, http.client.response.body.size, http.client.active_requests) and whole calls by Micrometer's
-// (http.client.requests), as management.observations.conventions says. Labels are bounded: the service, never an instance; the
+// http.client.request.body.size, http.client.response.body.size) and whole calls by Micrometer's (http.client.requests), as
+// management.observations.conventions says; what is under way the balancer counts. Labels are bounded: the service, never an instance; the
 // template, never a path. It is safe for concurrent use. A nil one does nothing.
 type ClientMeter struct {
 	otel     bool
-	active   metric.Int64UpDownCounter
 	duration metric.Float64Histogram
 	sent     metric.Int64Histogram
 	received metric.Int64Histogram
@@ -55,7 +54,6 @@ type seriesKey struct {
 // series is what is kept for one key.
 type series struct {
 	key      seriesKey
-	active   []metric.AddOption
 	outcomes map[outcomeKey][]metric.RecordOption
 }
 
@@ -81,11 +79,10 @@ func NewClientMeter(provider metric.MeterProvider, conventions Conventions) *Cli
 	}
 	// Errors are of names that are none, which a test would show; what comes with them does nothing.
 	if m.otel {
-		active, _ := httpconv.NewClientActiveRequests(meter)
 		duration, _ := httpconv.NewClientRequestDuration(meter, seconds)
 		sent, _ := httpconv.NewClientRequestBodySize(meter)
 		received, _ := httpconv.NewClientResponseBodySize(meter)
-		m.active, m.duration, m.sent, m.received = active.Inst(), duration.Inst(), sent.Inst(), received.Inst()
+		m.duration, m.sent, m.received = duration.Inst(), sent.Inst(), received.Inst()
 	}
 	if conventions == Micrometer || conventions == Both {
 		m.requests, _ = meter.Float64Histogram("http.client.requests", metric.WithUnit("s"), metric.WithDescription("Duration of HTTP client requests."), seconds)
@@ -102,7 +99,7 @@ type Measured struct {
 }
 
 // Begin measures an attempt from now on. The server is the service, when there is one, else the host of the URL.
-func (m *ClientMeter) Begin(ctx context.Context, r *http.Request, a Attempt) Measured {
+func (m *ClientMeter) Begin(r *http.Request, a Attempt) Measured {
 	if m == nil || !m.otel {
 		return Measured{}
 	}
@@ -117,7 +114,6 @@ func (m *ClientMeter) Begin(ctx context.Context, r *http.Request, a Attempt) Mea
 		}
 	}
 	s := m.of(key)
-	m.active.Add(ctx, 1, s.active...)
 	size := r.ContentLength
 	if r.Body == nil || r.Body == http.NoBody {
 		size = 0
@@ -145,7 +141,6 @@ func (x Measured) End(ctx context.Context, response *http.Response, err error) {
 		key.fault = faultOf(err)
 	}
 	options := m.outcome(x.series, key)
-	m.active.Add(ctx, -1, x.series.active...)
 	m.duration.Record(ctx, took, options...)
 	if x.size >= 0 {
 		m.sent.Record(ctx, x.size, options...)
@@ -170,8 +165,7 @@ func (m *ClientMeter) of(key seriesKey) *series {
 		key.port = 0
 	}
 	if s = m.series[key]; s == nil {
-		attributes := attribute.NewSet(key.attributes(false)...)
-		s = &series{key: key, active: []metric.AddOption{metric.WithAttributeSet(attributes)}, outcomes: map[outcomeKey][]metric.RecordOption{}}
+		s = &series{key: key, outcomes: map[outcomeKey][]metric.RecordOption{}}
 		m.series[key] = s
 	}
 	return s
@@ -189,7 +183,7 @@ func within(known map[string]bool, value string, most int) string {
 	return value
 }
 
-func (k seriesKey) attributes(all bool) []attribute.KeyValue {
+func (k seriesKey) attributes() []attribute.KeyValue {
 	attributes := make([]attribute.KeyValue, 0, 10)
 	attributes = append(attributes, semconv.HTTPRequestMethodKey.String(k.method), semconv.ServerAddress(k.server), semconv.URLScheme(k.scheme))
 	if k.port > 0 {
@@ -198,10 +192,7 @@ func (k seriesKey) attributes(all bool) []attribute.KeyValue {
 	if k.template != "" {
 		attributes = append(attributes, semconv.URLTemplate(k.template))
 	}
-	if !all {
-		return attributes
-	}
-	return append(attributes, semconv.NetworkProtocolName("http"))
+	return attributes
 }
 
 // outcome returns the attributes of an attempt that has ended.
@@ -212,9 +203,9 @@ func (m *ClientMeter) outcome(s *series, key outcomeKey) []metric.RecordOption {
 	if options != nil {
 		return options
 	}
-	attributes := s.key.attributes(key.status > 0)
+	attributes := s.key.attributes()
 	if key.status > 0 {
-		attributes = append(attributes, semconv.HTTPResponseStatusCode(key.status))
+		attributes = append(attributes, semconv.HTTPResponseStatusCode(key.status), semconv.NetworkProtocolName("http"))
 	}
 	if version := versionOf(key.proto); version != "" {
 		attributes = append(attributes, semconv.NetworkProtocolVersion(version))

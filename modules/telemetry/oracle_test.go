@@ -122,7 +122,7 @@ func TestClientSpansSayWhatOtelhttpSays(t *testing.T) {
 			tracer, meter := telemetry.NewClientTracer(ours.traces, w3c), telemetry.NewClientMeter(ours.meters, telemetry.OTel)
 			r, about := request(), telemetry.Attempt{}
 			ctx, span := tracer.Start(r.Context(), r, about)
-			m := meter.Begin(ctx, r, about)
+			m := meter.Begin(r, about)
 			response, err = tc.transport.RoundTrip(r)
 			tracer.End(span, response, err)
 			m.End(ctx, response, err)

@@ -21,6 +21,7 @@ type Config struct {
 	Header          string           `config:"server-header"`                // value of the header Server; default none
 	MaxHeader       config.DataSize  `config:"max-http-request-header-size"` // of request line and headers; default 8KB
 	ForwardHeaders  ForwardHeaders   `config:"forward-headers-strategy"`     // native or framework: X-Forwarded-* of internal proxies is believed; default none, native on a cloud platform
+	DeadlineHeader  string           `config:"deadline-header"`              // ours: header with the milliseconds that a caller waits, such as X-Envoy-Expected-Rq-Timeout-Ms, which bounds the request's context; default none
 	Servlet         Servlet          `config:"servlet"`
 	Tomcat          Tomcat           `config:"tomcat"`
 	HTTP2           HTTP2            `config:"http2"`

@@ -45,7 +45,7 @@ func newEcho(cfg Config, lasting *lasting, tracer *telemetry.ServerTracer, log *
 	e.IPExtractor = echo.ExtractIPDirect() // Echo's default believes what callers say of themselves; see forwarded
 	e.SchemeExtractor = inbound.Scheme
 	e.Validator = validation{}
-	o := &observer{tracer: tracer, lasting: lasting, timeout: cfg.RequestTimeout, documents: newDocuments(cfg), log: log}
+	o := &observer{tracer: tracer, deadline: cfg.DeadlineHeader, lasting: lasting, timeout: cfg.RequestTimeout, documents: newDocuments(cfg), log: log}
 	e.HTTPErrorHandler = o.sendProblem
 	if onError != nil {
 		e.HTTPErrorHandler = echo.HTTPErrorHandler(onError)
@@ -100,6 +100,7 @@ type observer struct {
 	tracer    *telemetry.ServerTracer
 	lasting   *lasting
 	timeout   time.Duration // 0: none
+	deadline  string        // header that says how many milliseconds the caller waits; "" when none does
 	documents *documents
 	log       *slog.Logger
 }
@@ -108,6 +109,8 @@ func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		request := c.Request()
 		ctx, span := o.tracer.Start(request, c.Path())
+		ctx, served := inbound.Deadline(inbound.Serving(ctx, request.Header), request.Header, o.deadline)
+		defer served()
 		ctx, cancel := context.WithCancelCause(ctx)
 		x := &exchange{ResponseWriter: c.Response().Writer, lasting: o.lasting, cancel: cancel}
 		c.Response().Writer = x

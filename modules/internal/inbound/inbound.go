@@ -1,4 +1,5 @@
-// Package inbound tells what is known of the request being served where a proxy of ours stands in between.
+// Package inbound tells what is known of the request being served: to proxies of ours that stand in between, and to the calls that are
+// made for it. web puts it in; others, which do not know web, take it out.
 package inbound
 
 import (
