@@ -233,8 +233,8 @@ func (r *Replica) Run(ctx context.Context) error {
 		var busy *StatusError
 		switch {
 		case errors.As(err, &busy) && busy.RetryAfter > 0:
-			pause = max(busy.RetryAfter, pause)
-			pause = between(pause, pause*11/10)
+			least := max(busy.RetryAfter, min(pause, interval)) // not max(…, pause), which would grow without end
+			pause = between(least, least*11/10)
 		case err != nil && r.now.Load() == nil: // nothing is known yet: be quick
 			pause = min(max(2*pause, 500*time.Millisecond), interval)
 		case !started:

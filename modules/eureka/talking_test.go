@@ -139,6 +139,23 @@ func TestABusyServerIsLeftAloneForAsLongAsItAsks(t *testing.T) {
 	})
 }
 
+func TestAServerThatStaysBusyIsLookedAtEveryFiveMinutesAtLeast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		listed(t, e, "stock", "a", nil)
+		require.NoError(t, replicating(t, e).Await(t.Context()))
+		e.break_(func(*http.Request) (*http.Response, error) {
+			r := page(http.StatusServiceUnavailable)
+			r.Header.Set("Retry-After", "1000000000")
+			return r, nil
+		})
+		time.Sleep(12 * time.Hour)
+		e.forget()
+		time.Sleep(time.Hour)
+		require.GreaterOrEqual(t, len(e.requests()), 10)
+	})
+}
+
 func TestAHeartbeatIsNotPutOffBeyondAThirdOfTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEstate()
