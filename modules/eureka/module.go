@@ -139,6 +139,7 @@ type clientParams struct {
 	fx.In
 
 	Config    ClientConfig
+	Settings  *config.Config
 	Listeners []Listener        `group:"eureka.listeners"`
 	Transport http.RoundTripper `name:"eureka.transport" optional:"true"`
 	Identity  identity
@@ -161,7 +162,13 @@ func newClient(p clientParams) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Hooks.Append(fx.StopHook(client.CloseIdleConnections))
+	p.Hooks.Append(fx.Hook{
+		OnStart: func(ctx context.Context) error {
+			warnOfUnsupported(ctx, p.Settings, p.Config, p.Log.With("logger", "eureka.client"))
+			return nil
+		},
+		OnStop: func(context.Context) error { client.CloseIdleConnections(); return nil },
+	})
 	return client, nil
 }
 
