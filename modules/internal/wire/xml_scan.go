@@ -17,7 +17,7 @@ type xmlScanner struct {
 	pos     int
 	open    [][]byte // names of the elements we are in
 	empty   bool     // the element opened last was <like/>
-	enabled []byte   // attribute of the element opened last; nil without one
+	enabled []byte   // attribute of the element opened last; empty without one
 	err     error
 	scratch []byte // text that is not a piece of the document
 	name    []byte // an unescaped name
@@ -313,7 +313,7 @@ func (x *xmlScanner) start() (name []byte, ok bool) {
 	if name = x.tagName(); x.err != nil {
 		return nil, false
 	}
-	x.enabled = nil
+	x.enabled = x.enabled[:0]
 	x.open = append(x.open, name)
 	for x.err == nil {
 		switch x.peek(x.pos) {
@@ -398,7 +398,7 @@ func (x *xmlScanner) attribute() {
 	x.pos++
 	x.value = out
 	if string(name) == "enabled" {
-		x.enabled = append([]byte{}, out...)
+		x.enabled = append(x.enabled[:0], out...)
 	}
 }
 
