@@ -25,6 +25,10 @@ import (
 // Instance is everything that a Eureka server knows of one instance (Netflix: InstanceInfo).
 type Instance = wire.Instance
 
+// NewInstance returns an instance that has said nothing yet: UP, without an override, its plain port on. A registration needs App,
+// InstanceID, HostName, IPAddr, Port.Number, DataCenter.Name ("MyOwn") and mostly VIPAddress, by which it is called.
+func NewInstance() *Instance { return wire.NewInstance() }
+
 // Applications is a registry or a delta.
 type Applications = wire.Applications
 
@@ -33,6 +37,11 @@ type Application = wire.Application
 
 // DecodeApplications reads a registry or a delta in JSON. The result keeps nothing of data.
 func DecodeApplications(data []byte) (*Applications, error) { return wire.DecodeApplications(data) }
+
+// DecodeApplicationsXML is [DecodeApplications] for XML.
+func DecodeApplicationsXML(data []byte) (*Applications, error) {
+	return wire.DecodeApplicationsXML(data)
+}
 
 // Client asks Eureka servers: each request goes to the preferred one, and to the next when that one does not answer. It is
 // safe for concurrent use. Every method returns a [*ServerError] when no server gave a usable answer.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -16,6 +17,7 @@ type row struct {
 	budget             float64 // of the ratio ours/beside; 0: none
 	plus               time.Duration
 	bytes              bool          // the figures are bytes, not times
+	count              bool          // they are numbers
 	most               time.Duration // that ours may be; 0: any
 	measure            func() (ours, beside time.Duration)
 	note               func() string
@@ -31,13 +33,14 @@ func main() {
 		}
 	}()
 	rounds := flag.Int("rounds", 5, "how often each pair is measured; the medians count")
-	only := flag.String("only", "", "measure only rows whose name begins so")
+	only := flag.String("only", "", "measure only rows whose name begins so; a regular expression, such as 'decode|heartbeat'")
 	flag.Parse()
-	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), startRows(), serverRows(), pythonRows())
+	begins := must(regexp.Compile("^(?:" + *only + ")"))
+	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), clientRows(), startRows(), serverRows(), pythonRows())
 	fmt.Printf("| what | ours | beside | ratio | budget |\n| --- | --- | --- | --- | --- |\n")
 	over := 0
 	for _, r := range rows {
-		if *only != "" && (len(r.what) < len(*only) || r.what[:len(*only)] != *only) {
+		if !begins.MatchString(r.what) {
 			continue
 		}
 		if r.measure == nil {
@@ -84,6 +87,9 @@ func main() {
 }
 
 func (r row) figure(d time.Duration) string {
+	if r.count {
+		return fmt.Sprint(int64(d))
+	}
 	if r.bytes {
 		if d < 1<<20 {
 			return fmt.Sprintf("%d B", d)

@@ -8,12 +8,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/archimedes-go/archimedes/config"
-	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/eureka"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/rest"
@@ -27,19 +25,13 @@ func pythonRows() []row {
 	if _, err := os.Stat(python); err != nil {
 		return []row{{what: "agent beside py_eureka_client: run scripts/interop first, which installs it"}}
 	}
-	dir := must(os.MkdirTemp("", "benchmarks"))
-	agent := filepath.Join(dir, "agent")
-	build := exec.Command("go", "build", "-o", agent, "./agent")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("%v\n%s", err, out))
-	}
+	agent := program("./agent")
 	server := httptest.NewServer(rest.New(registry.New(registry.DefaultConfig())))
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
 	list(server.URL, node.Listener.Addr().String())
 	figure := func(i int) func() (time.Duration, time.Duration) {
 		return func() (time.Duration, time.Duration) {
-			return figures(agent, server.URL)[i], figures(python, "agent/agent.py", server.URL)[i]
+			return figures(agent(), server.URL)[i], figures(python, "agent/agent.py", server.URL)[i]
 		}
 	}
 	return []row{
@@ -53,15 +45,11 @@ func list(server, address string) {
 	cfg := eureka.DefaultClientConfig()
 	cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(server + "/eureka/")}
 	client := must(eureka.NewClient(cfg))
-	i := &eureka.Instance{App: "STOCK", InstanceID: "stock", HostName: "127.0.0.1", IPAddr: "127.0.0.1", VIPAddress: "stock", OverriddenStatus: discovery.Unknown}
-	_, err := fmt.Sscan(address[strings.LastIndexByte(address, ':')+1:], &i.Port.Number)
-	i.Port.Enabled, i.DataCenter.Name, i.Lease.Duration = true, "MyOwn", 36000
-	if err != nil {
-		panic(err)
-	}
-	if err := client.Register(context.Background(), i); err != nil {
-		panic(err)
-	}
+	i := eureka.NewInstance()
+	i.App, i.InstanceID, i.HostName, i.IPAddr, i.VIPAddress = "STOCK", "stock", "127.0.0.1", "127.0.0.1", "stock"
+	must(fmt.Sscan(address[strings.LastIndexByte(address, ':')+1:], &i.Port.Number))
+	i.DataCenter.Name, i.Lease.Duration = "MyOwn", 36000
+	must(0, client.Register(context.Background(), i))
 }
 
 // figures runs a program that prints three numbers last.

@@ -2,12 +2,9 @@ package main
 
 import (
 	"bufio"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -22,20 +19,12 @@ var started = regexp.MustCompile(`Web server started on port (\d+) \(http\)`)
 
 // startRows: from the start of the process to the first 200.
 func startRows() []row {
-	dir := must(os.MkdirTemp("", "benchmarks"))
-	for name, folder := range map[string]string{"greeter": "../../examples/greeter", "echo": "echo"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), ".")
-		build.Dir = folder // each in its own module
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			panic(fmt.Sprintf("%v\n%s", err, out))
-		}
-	}
+	greeter, bare := program("../../examples/greeter"), program("./echo")
 	return []row{bootRow(), {
 		what: "process start to first 200", ours: "greeter, all modules", beside: "hand-wired Echo", plus: 10 * time.Millisecond,
 		measure: func() (time.Duration, time.Duration) {
-			return first200(filepath.Join(dir, "greeter"), "--server.port=0", "--server.address=127.0.0.1", "--eureka.instance.hostname=localhost",
-				"--eureka.instance.ip-address=127.0.0.1", "--eureka.client.service-url.defaultZone=http://127.0.0.1:1/eureka/"), first200(filepath.Join(dir, "echo"))
+			return first200(greeter(), "--server.port=0", "--server.address=127.0.0.1", "--eureka.instance.hostname=localhost",
+				"--eureka.instance.ip-address=127.0.0.1", "--eureka.client.service-url.defaultZone=http://127.0.0.1:1/eureka/"), first200(bare())
 		},
 	}}
 }
