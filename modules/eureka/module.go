@@ -139,7 +139,6 @@ type clientParams struct {
 	fx.In
 
 	Config    ClientConfig
-	Settings  *config.Config
 	Listeners []Listener        `group:"eureka.listeners"`
 	Transport http.RoundTripper `name:"eureka.transport" optional:"true"`
 	Identity  identity

@@ -27,8 +27,6 @@ var unsupported = []struct {
 	{"eureka.client.prefer-same-zone-eureka", "true", otherZone},
 	{"eureka.client.use-dns-for-fetching-service-urls", "false", "servers are listed in eureka.client.service-url"},
 	{"eureka.client.fetch-remote-regions-registry", "", "the registry of one region is fetched"},
-	{"eureka.client.tls.key-store", "", "no client certificate is sent; eureka.AsTransport can send one"},
-	{"eureka.client.tls.trust-store-password", "", "the trust store is a PEM file, which has none"},
 	{"eureka.client.allow-redirects", "true", "redirects are always followed, without credentials for another server"},
 	{"eureka.client.timeout.connect-request-timeout", "", "no request waits for a connection of a pool"},
 	{"eureka.client.transport.retryable-client-quarantine-refresh-percentage", "", "a server is passed over for 10 s to 5 min, and asked all the same when no other answers"},
