@@ -99,7 +99,7 @@ func bindBody(r *http.Request, v reflect.Value, faults *faults) error {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return bodyProblem(err)
+		return err // 400, 408 or 413
 	}
 	if len(body) == 0 {
 		return nil
@@ -126,14 +126,6 @@ func bindBody(r *http.Request, v reflect.Value, faults *faults) error {
 	}
 	forgetForeign(v, faults)
 	return nil
-}
-
-func bodyProblem(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return err // 413
-	}
-	return NewProblem(http.StatusBadRequest, "The body could not be read.").Because(err)
 }
 
 var errMore = errors.New("more than one value")

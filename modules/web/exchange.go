@@ -134,8 +134,17 @@ func (b *patientBody) Read(p []byte) (int, error) {
 		b.whole = true
 		_ = b.deadline(time.Time{}) // or net/http's look-out for a caller that leaves would end at it
 	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &bodyError{err}
+	}
 	return n, err
 }
+
+// bodyError is a body that could not be read: it was broken, or its caller left or stalled.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "read the request's body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
 
 // wait sets the time for the next read: ours, or that of net/http, which reads what a handler left.
 func (b *patientBody) wait() {

@@ -176,6 +176,9 @@ func limitBody(limit int64, patience time.Duration) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			request := c.Request()
 			if limit >= 0 && request.ContentLength > limit {
+				if request.ProtoMajor == 1 {
+					c.Response().Header().Set("Connection", "close") // or net/http would read the body before it answers
+				}
 				return &http.MaxBytesError{Limit: limit}
 			}
 			if request.Body != nil && request.Body != http.NoBody {

@@ -65,6 +65,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 		echoed   *echo.HTTPError
 		coder    StatusCoder
 		tooLarge *http.MaxBytesError
+		broken   *bodyError
 	)
 	switch {
 	case errors.As(err, &problem):
@@ -92,10 +93,17 @@ func problemOf(ctx context.Context, err error) *Problem {
 		return interrupted(ctx, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return NewProblem(http.StatusGatewayTimeout, "").Because(err)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return NewProblem(http.StatusRequestTimeout, "The body came too slowly.").Because(err)
+	case errors.As(err, &broken):
+		return broken.problem()
 	}
 	return NewProblem(http.StatusInternalServerError, "").Because(err)
+}
+
+func (e *bodyError) problem() *Problem {
+	if errors.Is(e, os.ErrDeadlineExceeded) {
+		return NewProblem(http.StatusRequestTimeout, "The body came too slowly.").Because(e)
+	}
+	return NewProblem(http.StatusBadRequest, "The body could not be read.").Because(e)
 }
 
 // statusClosed is what nginx calls a request whose caller left.
