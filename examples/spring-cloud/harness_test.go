@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 }
 
 func missingPrograms() string {
-	for _, jar := range []string{"eureka-server", "service", "config-oracle", "config-server"} {
+	for _, jar := range []string{"eureka-server", "service", "gateway", "config-oracle", "config-server"} {
 		if _, err := os.Stat(jarOf(jar)); err != nil {
 			return jar + ".jar"
 		}
@@ -370,6 +370,16 @@ func startJava(t *testing.T, name string, e *eureka, args ...string) *service {
 	all = append(all, lastOfEach(append(own, args...))...)
 	p := start(t, name, "java", all...)
 	return &service{process: p, name: name, port: p.await(t, `Tomcat started on port (\d+)`)}
+}
+
+// startGateway starts a Spring Cloud Gateway that routes /name/… by the registry.
+func startGateway(t *testing.T, e *eureka) *service {
+	t.Helper()
+	p := start(t, "gateway", "java", append(slices.Clone(javaFlags), "-jar", jarOf("gateway"), "--server.port=0", "--server.address=127.0.0.1",
+		"--eureka.instance.instance-id=localhost:gateway", "--eureka.client.service-url.defaultZone="+e.url(), "--eureka.instance.lease-renewal-interval-in-seconds=1",
+		"--eureka.instance.lease-expiration-duration-in-seconds=3", "--eureka.client.registry-fetch-interval-seconds=1",
+		"--spring.cloud.loadbalancer.cache.ttl=1s")...)
+	return &service{process: p, name: "gateway", port: p.await(t, `Netty started on port (\d+)`)}
 }
 
 // get returns status and body; a request that got no answer is status 0.
