@@ -3,6 +3,7 @@ package springcloud_test
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -43,7 +44,8 @@ func answerers(t *testing.T, url string, calls int) (all []string) {
 }
 
 func TestSpringPythonAndAGatewayLiveTheirWholeLifeWithTheEmbeddedServer(t *testing.T) {
-	server := startEureka(t, "archimedes", 0)
+	kept := []string{"--eureka.server.snapshot.file=" + filepath.Join(t.TempDir(), "registry.json"), "--eureka.server.snapshot.interval=500ms"}
+	server := startEureka(t, "archimedes", 0, kept...)
 	one, other := startJava(t, "java-service", server), startJava(t, "java-service", server)
 	gateway := startGateway(t, server)
 	py := start(t, "python", python, abs(t, "testdata/service.py"), server.url())
@@ -97,11 +99,28 @@ func TestSpringPythonAndAGatewayLiveTheirWholeLifeWithTheEmbeddedServer(t *testi
 	py.stop(syscall.SIGTERM, 30*time.Second)
 	eventually(t, 20*time.Second, "Python to be gone", func() bool { return len(server.instances("python-service")) == 0 })
 
-	// The server dies and comes back empty: everybody registers again by itself, and calls go on.
+	// The server is killed and comes back with what it kept: nobody needs to register again, and no call fails.
+	before = server.instances("java-service")
+	time.Sleep(2 * time.Second) // it is on disk by now
+	calls := startLoad(throughGateway, 2)
+	server.stop(syscall.SIGKILL, time.Second)
+	server = startEureka(t, "archimedes", server.port, kept...)
+	springs()
+	time.Sleep(5 * time.Second) // more than a lease
+	for _, was := range before {
+		require.Equal(t, was.Lease.Registration, server.instance("java-service", was.InstanceID).Lease.Registration)
+	}
+	ok, failed := calls.stop()
+	require.Empty(t, failed, "of %d calls", ok)
+
+	// It dies and comes back empty: everybody registers again by itself.
 	server.stop(syscall.SIGKILL, time.Second)
 	server = startEureka(t, "archimedes", server.port)
 	springs()
-	require.NotContains(t, answerers(t, throughGateway, 6), "")
+	eventually(t, 30*time.Second, "both to answer through the gateway again", func() bool {
+		seen := answerers(t, throughGateway, 6)
+		return len(seen) == 2 && !slices.Contains(seen, "")
+	})
 
 	gateway.stop(syscall.SIGTERM, 30*time.Second)
 	eventually(t, 20*time.Second, "the gateway to be gone", func() bool { return len(server.instances("gateway")) == 0 })

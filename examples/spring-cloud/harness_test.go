@@ -199,7 +199,7 @@ func (e *eureka) url() string {
 
 var javaFlags = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"}
 
-func startEureka(t *testing.T, kind string, port int) *eureka {
+func startEureka(t *testing.T, kind string, port int, more ...string) *eureka {
 	t.Helper()
 	if port == 0 {
 		port = freePort(t)
@@ -212,10 +212,10 @@ func startEureka(t *testing.T, kind string, port int) *eureka {
 			fmt.Sprintf("--eureka.client.service-url.defaultZone=http://localhost:%d/eureka/", port),
 			"--eureka.server.use-read-only-response-cache=false", "--eureka.server.enable-self-preservation=false",
 			"--eureka.server.eviction-interval-timer-in-ms=1000")
-		e.process = start(t, "spring eureka", "java", args...)
+		e.process = start(t, "spring eureka", "java", append(args, more...)...)
 		e.await(t, `Started .* in`)
 	case "archimedes":
-		e.process = start(t, "archimedes eureka", filepath.Join(bin, "eureka-server"), fmt.Sprint("--server.port=", port), "--server.address=127.0.0.1")
+		e.process = start(t, "archimedes eureka", filepath.Join(bin, "eureka-server"), append(more, fmt.Sprint("--server.port=", port), "--server.address=127.0.0.1")...)
 		e.await(t, `Started .* in`)
 	}
 	return e
