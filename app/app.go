@@ -138,6 +138,7 @@ func (a *App) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	a.logStarting()
+	a.logCertificates()
 	lifetime, err := config.Bind(a.cfg, "spring.lifecycle", defaultLifetime())
 	if err != nil {
 		return err

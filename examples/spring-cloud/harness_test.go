@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 }
 
 func missingPrograms() string {
-	for _, jar := range []string{"eureka-server", "service", "config-oracle", "config-server"} {
+	for _, jar := range []string{"eureka-server", "service", "gateway", "config-oracle", "config-server"} {
 		if _, err := os.Stat(jarOf(jar)); err != nil {
 			return jar + ".jar"
 		}
@@ -199,7 +199,7 @@ func (e *eureka) url() string {
 
 var javaFlags = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"}
 
-func startEureka(t *testing.T, kind string, port int) *eureka {
+func startEureka(t *testing.T, kind string, port int, more ...string) *eureka {
 	t.Helper()
 	if port == 0 {
 		port = freePort(t)
@@ -212,10 +212,10 @@ func startEureka(t *testing.T, kind string, port int) *eureka {
 			fmt.Sprintf("--eureka.client.service-url.defaultZone=http://localhost:%d/eureka/", port),
 			"--eureka.server.use-read-only-response-cache=false", "--eureka.server.enable-self-preservation=false",
 			"--eureka.server.eviction-interval-timer-in-ms=1000")
-		e.process = start(t, "spring eureka", "java", args...)
+		e.process = start(t, "spring eureka", "java", append(args, more...)...)
 		e.await(t, `Started .* in`)
 	case "archimedes":
-		e.process = start(t, "archimedes eureka", filepath.Join(bin, "eureka-server"), fmt.Sprint("--server.port=", port), "--server.address=127.0.0.1")
+		e.process = start(t, "archimedes eureka", filepath.Join(bin, "eureka-server"), append(more, fmt.Sprint("--server.port=", port), "--server.address=127.0.0.1")...)
 		e.await(t, `Started .* in`)
 	}
 	return e
@@ -370,6 +370,16 @@ func startJava(t *testing.T, name string, e *eureka, args ...string) *service {
 	all = append(all, lastOfEach(append(own, args...))...)
 	p := start(t, name, "java", all...)
 	return &service{process: p, name: name, port: p.await(t, `Tomcat started on port (\d+)`)}
+}
+
+// startGateway starts a Spring Cloud Gateway that routes /name/… by the registry.
+func startGateway(t *testing.T, e *eureka) *service {
+	t.Helper()
+	p := start(t, "gateway", "java", append(slices.Clone(javaFlags), "-jar", jarOf("gateway"), "--server.port=0", "--server.address=127.0.0.1",
+		"--eureka.instance.instance-id=localhost:gateway", "--eureka.client.service-url.defaultZone="+e.url(), "--eureka.instance.lease-renewal-interval-in-seconds=1",
+		"--eureka.instance.lease-expiration-duration-in-seconds=3", "--eureka.client.registry-fetch-interval-seconds=1",
+		"--spring.cloud.loadbalancer.cache.ttl=1s")...)
+	return &service{process: p, name: "gateway", port: p.await(t, `Netty started on port (\d+)`)}
 }
 
 // get returns status and body; a request that got no answer is status 0.

@@ -1,10 +1,70 @@
 // Package eurekaserver makes a program a Eureka server, for development, tests and small estates: Java, Python and Go clients
-// take it for the real one. It is one node; beyond that, point the same application.yml at a cluster of Spring Cloud Eureka
-// servers.
+// take it for the real one.
 //
 //	eureka.server:
-//	  enabled: true                   # default false
-//	  enable-self-preservation: false # keep the dead on the list when many seem to die at once; default false (Spring: true)
+//	  enabled: true                            # default false
+//	  snapshot.file: /var/lib/eureka/registry  # a restart serves the last registry at once; default none
+//	spring.security.user.password: ${SECRET}   # clients give user:… in the URL; default none, and everybody may
 //
-// The engine is package registry, its HTTP face package rest; neither needs a container.
+// The engine is package registry, its HTTP face package rest; neither needs a container. "go run ./examples/eureka-server" is
+// one on its own.
+//
+// # One node, and when that is enough
+//
+// It is one node by design: it passes nothing on to peers. While it is down nobody registers, but calls go on, since clients
+// keep what they fetched; when it is back they have registered again within two heartbeats, or at once with a snapshot. When
+// that is not enough, run Spring Cloud Eureka servers that know each other, and change one line in the same application.yml
+// of the services:
+//
+//	eureka.client.service-url.defaultZone: http://eureka-1:8761/eureka/,http://eureka-2:8761/eureka/
+//
+// It takes the batches that such servers send to a peer, so that it can be named among theirs while an estate moves from one
+// to the other.
+//
+// # Leases
+//
+// A lease lasts as long as its instance asked (Netflix: twice that), and a look for those that ended comes every second. One
+// look ends 15 % of all at most.
+//
+//	eureka.server:
+//	  eviction-interval-timer-in-ms: 1000
+//	  enable-self-preservation: true       # while many renewals fail to come, expired instances stay; default false (Spring: true)
+//	  renewal-percent-threshold: 0.85      # of what the leases promise; an explicit cancel always counts
+//
+// # Fetches
+//
+// A change is visible to the next fetch. Lists are encoded once per change and shared; renewals alone are no change, so times
+// of renewals in lists are up to three minutes old.
+//
+//	eureka.server:
+//	  retention-time-in-m-s-in-delta-queue: 180000
+//	  rate-limiter-enabled: true                     # 503 above the rates; default false
+//	  rate-limiter-full-fetch-average-rate: 100
+//
+// # Limits
+//
+// Registrations above 256 KB, ids above 1 KB or with control characters, and bodies that trickle are refused. A full registry
+// refuses what is new with 403, says so once, and never refuses a renewal.
+//
+//	eureka.server:
+//	  max-applications: 20000
+//	  max-instances: 200000
+//	  max-size: 512MB
+//
+// # Snapshot
+//
+// The file is written when something changed, at most once an interval, and whole whenever the program is killed. Instances
+// read from it are served at once, have one lease to be heard of, and count as restored until they are.
+//
+//	eureka.server.snapshot:
+//	  file: registry.json
+//	  interval: 5s
+//
+// # What it tells
+//
+// One log line per change of state; the indicator eurekaServer in the health; the metrics eureka.server.applications, .instances (by
+// status), .instances.restored, .renewals.expected, .renewals.minute, .self.preservation, .evictions, .requests (by operation and
+// outcome).
+//
+// Remote regions are not: a request that names some is answered with what is here.
 package eurekaserver

@@ -40,6 +40,17 @@ func ProvidePlain(name string) fx.Option {
 	return fx.Provide(fx.Annotate(func(all *Clients) (*Plain, error) { return all.Plain(name) }, fx.ResultTags(`name:"`+name+`"`)))
 }
 
+// ProvideDeclared provides the [*T] that [Declare] makes over the client of a name.
+func ProvideDeclared[T any](name string) fx.Option {
+	return fx.Provide(func(all *Clients) (*T, error) {
+		c, err := all.caller(name)
+		if err != nil {
+			return nil, err
+		}
+		return Declare[T](c, "")
+	})
+}
+
 // AsInterceptor marks a constructor of an [Ordered] interceptor, which stands around every call of every client.
 func AsInterceptor(constructor any) any {
 	return fx.Annotate(constructor, fx.ResultTags(`group:"invoker.interceptors"`))

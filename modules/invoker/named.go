@@ -175,6 +175,14 @@ func (c *Clients) Plain(name string) (*Plain, error) {
 	return c.plains[name], nil
 }
 
+// caller returns the client of a name, by what its base URL is.
+func (c *Clients) caller(name string) (Caller, error) {
+	if c.of(name).outside() {
+		return c.Plain(name)
+	}
+	return c.Client(name)
+}
+
 // under returns a core with the timeouts and the bundle of a named client: the same one, with its connections, when they are no
 // others.
 func (c *core) under(own ServiceClient, bundle *ssl.Bundle) *core {

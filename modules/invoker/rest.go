@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -127,8 +128,8 @@ func exchange[T any](ctx context.Context, c Caller, w written) (Entity[T], error
 	if is[*Nothing](target) {
 		target = nil
 	}
-	about, err := w.retrieve(ctx, c, target)
-	entity.Status, entity.Header, entity.Instance = about.status, about.header, about.instance
+	a, err := w.retrieve(ctx, c, target)
+	entity.tell(a)
 	return entity, err
 }
 
@@ -139,6 +140,7 @@ type written struct {
 	vars     []any
 	raw      bool // the template is a URL already; its path names no span
 	header   http.Header
+	query    url.Values // beside that of the template
 	body     any
 	prepare  func(*http.Request) error
 }
@@ -169,6 +171,9 @@ func (w *written) request(ctx context.Context, own *settings, target any) (reque
 	u, err := parseURL(template)
 	if err != nil {
 		return nil, "", fault(err)
+	}
+	if len(w.query) > 0 {
+		u.RawQuery = strings.Trim(u.RawQuery+"&"+w.query.Encode(), "&")
 	}
 	request = (&http.Request{Method: w.method, URL: u, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	body := w.body

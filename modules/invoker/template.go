@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func expand(template string, vars []any) (string, error) {
 		}
 		end := closing(rest[start:])
 		if end < 0 {
-			return "", errors.New("the template has a brace that is not closed")
+			return "", errOpenBrace
 		}
 		b.WriteString(rest[:start])
 		name, _, _ := strings.Cut(rest[start+1:start+end], ":") // a pattern, as in {id:[0-9]+}, does not matter here
@@ -59,6 +60,28 @@ func expand(template string, vars []any) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// variablesOf returns the names of a template's variables, each once, in the order in which they come.
+func variablesOf(template string) ([]string, error) {
+	var names []string
+	for rest := template; ; {
+		start := strings.IndexByte(rest, '{')
+		if start < 0 {
+			return names, nil
+		}
+		end := closing(rest[start:])
+		if end < 0 {
+			return nil, errOpenBrace
+		}
+		name, _, _ := strings.Cut(rest[start+1:start+end], ":")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		rest = rest[start+end+1:]
+	}
+}
+
+var errOpenBrace = errors.New("the template has a brace that is not closed")
 
 // closing returns where the brace at the start of s is closed; patterns may hold braces of their own.
 func closing(s string) int {

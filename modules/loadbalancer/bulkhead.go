@@ -60,7 +60,7 @@ func (b *Balancer) Enter(ctx context.Context, service string) (leave func(), err
 	if !b.bulkheads.Load() {
 		return nil, nil
 	}
-	if _, known := b.services.Load(strings.ToLower(service)); !known {
+	if _, known := b.services.get(strings.ToLower(service)); !known {
 		if _, err := b.resolver.Instances(ctx, service); err != nil {
 			return nil, err // nothing is kept for names that nobody has
 		}

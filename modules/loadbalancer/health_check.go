@@ -36,13 +36,12 @@ func (b *Balancer) Run(ctx context.Context) error {
 	defer all.Wait()
 	watched := map[*service]bool{}
 	for {
-		b.services.Range(func(_, value any) bool {
-			if s := value.(*service); !watched[s] && s.checked() != nil {
+		for _, s := range b.services.all() {
+			if !watched[s] && s.checked() != nil {
 				watched[s] = true
 				all.Go(func() { s.watch(ctx, b.resolver, client) })
 			}
-			return true
-		})
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -21,13 +21,14 @@ func (s *Stats) took(o Outcome) {
 	for {
 		old := s.latency.Load()
 		now := int64(o.Took)
-		switch bad := o.Failed || o.Status >= 500; {
-		case bad && now <= old, bad && old == 0:
+		if bad := o.Failed || o.Status >= 500; bad && (now <= old || old == 0) {
 			return
-		case old != 0:
+		}
+		if old != 0 {
 			now = old + (now-old)/latencyShare
 		}
-		if s.latency.CompareAndSwap(old, now) {
+		// A change of less than a sixteenth is not worth the write, which other processors would wait for.
+		if d := now - old; -old/16 < d && d < old/16 || s.latency.CompareAndSwap(old, now) {
 			break
 		}
 	}

@@ -20,7 +20,7 @@ import (
 type Balancer struct {
 	resolver  discovery.Resolver
 	factories map[string]Factory
-	services  sync.Map // name → *service
+	services  cache[string, *service]
 	meters    metric.MeterProvider
 	counts    counts
 	requests  requests
@@ -94,10 +94,9 @@ func (b *Balancer) Configure(cfg Config) {
 	for _, c := range cfg.unknown() {
 		b.log.Warn("this way of choosing instances does not exist here and is left out", "spring.cloud.loadbalancer.configurations", c)
 	}
-	b.services.Range(func(name, s any) bool {
-		s.(*service).configure(cfg.of(name.(string)), cfg.Ejection.Enabled)
-		return true
-	})
+	for name, s := range b.services.all() {
+		s.configure(cfg.of(name), cfg.Ejection.Enabled)
+	}
 	b.tell()
 }
 
@@ -185,11 +184,12 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	if r.Prefer != nil || v.hints != nil && r.Header != nil {
 		v = s.steered(v, &r)
 	}
-	strategy := v.strategy
+	strategy, memory := v.strategy, v.memory
 	if r.Strategy != "" && r.Strategy != v.settings.Strategy {
 		if strategy, err = s.strategy(v, r.Strategy); err != nil {
 			return Pick{}, err
 		}
+		memory, _ = strategy.(Rememberer)
 	}
 	if v.Len() == 0 {
 		b.requests.discarded(s, r.Call)
@@ -218,8 +218,8 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	case left == 0 && len(v.avoided) == 0:
 		fl = last
 	}
-	if m, ok := strategy.(Rememberer); ok {
-		m.Used(c.instance)
+	if memory != nil {
+		memory.Used(c.instance)
 	}
 	c.stats.active.Add(1)
 	return Pick{c.instance, c.stats, left, fl}, nil

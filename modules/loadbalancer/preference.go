@@ -62,7 +62,7 @@ func (s *Service) preference(service string) preference {
 // subsetOf returns the ids of the instances that a caller uses, nil for all: those whose ids together with its own give the highest
 // hashes (rendezvous hashing), so that neither order nor others matter.
 func subsetOf(s *Service, all []*discovery.Instance) map[string]bool {
-	if !s.has(subset) || s.Subset.Size <= 0 {
+	if !s.has(subset) || s.Subset.Size <= 0 || len(all) <= s.Subset.Size {
 		return nil
 	}
 	type score struct {
@@ -71,12 +71,7 @@ func subsetOf(s *Service, all []*discovery.Instance) map[string]bool {
 	}
 	own, scores := hash(s.Subset.InstanceID), make([]score, 0, len(all))
 	for _, i := range all {
-		if callable(i) {
-			scores = append(scores, score{mix(own ^ hash(i.ID)), i.ID})
-		}
-	}
-	if len(scores) <= s.Subset.Size {
-		return nil
+		scores = append(scores, score{mix(own ^ hash(i.ID)), i.ID})
 	}
 	slices.SortFunc(scores, func(a, b score) int { return cmp.Or(cmp.Compare(b.value, a.value), strings.Compare(a.id, b.id)) })
 	chosen := make(map[string]bool, s.Subset.Size)
@@ -115,7 +110,7 @@ func (s *service) steer(v *View, want preference) *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	other, _ := s.newView(v.set, want)
-	other.strategy = s.make(other.settings.Strategy, want)
+	other.use(s.make(other.settings.Strategy, want))
 	v.others.put(want, other)
 	return other
 }

@@ -49,10 +49,8 @@ func (b *Balancer) observe() {
 	active, _ := meter.Int64ObservableGauge("loadbalancer.requests.active", metric.WithUnit("{call}"), metric.WithDescription("Calls under way, by instance."))
 	ejected, _ := meter.Int64ObservableGauge("loadbalancer.instances.ejected", metric.WithUnit("{instance}"), metric.WithDescription("Instances that are ejected now."))
 	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		b.services.Range(func(_, value any) bool {
-			s := value.(*service)
+		for _, s := range b.services.all() {
 			s.mu.Lock()
-			defer s.mu.Unlock()
 			n := 0
 			for _, stats := range s.stats {
 				o.ObserveInt64(active, stats.active.Load(), metric.WithAttributes(stats.tags...))
@@ -60,9 +58,9 @@ func (b *Balancer) observe() {
 					n++
 				}
 			}
+			s.mu.Unlock()
 			o.ObserveInt64(ejected, int64(n), s.label)
-			return true
-		})
+		}
 		return nil
 	}, active, ejected)
 	if b.timed {

@@ -47,11 +47,14 @@ type memoryOf struct {
 
 func (b *Balancer) service(name string) *service {
 	name = strings.ToLower(name) // one state for every spelling
-	if s, ok := b.services.Load(name); ok {
-		return s.(*service)
+	if s, ok := b.services.get(name); ok {
+		return s
 	}
 	b.mu.Lock() // settings do not change meanwhile
 	defer b.mu.Unlock()
+	if s, ok := b.services.get(name); ok {
+		return s
+	}
 	settings := b.cfg.of(name)
 	s := &service{
 		name: name, factories: b.factories, settings: settings, ejects: b.cfg.Ejection.Enabled, log: b.log,
@@ -59,9 +62,9 @@ func (b *Balancer) service(name string) *service {
 		made: map[memoryOf]Strategy{}, stats: map[string]*Stats{},
 	}
 	s.bulkhead.Store(newBulkhead(settings.Bulkhead))
-	kept, _ := b.services.LoadOrStore(name, s)
+	b.services.put(name, s)
 	b.tell()
-	return kept.(*service)
+	return s
 }
 
 // configure takes in settings that changed. Statistics and what strategies remember stay.
@@ -132,7 +135,7 @@ func (s *service) rebuild() { s.rebuildFor(s.view.Load().set) }
 func (s *service) rebuildFor(set *discovery.Set) *View {
 	prefers := s.settings.preference(s.name)
 	v, wake := s.newView(set, prefers)
-	v.strategy = s.make(s.settings.Strategy, prefers)
+	v.use(s.make(s.settings.Strategy, prefers))
 	s.view.Store(v)
 	if s.alarm != nil {
 		s.alarm.Stop()

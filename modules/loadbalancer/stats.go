@@ -11,7 +11,8 @@ import (
 
 // Stats is what the calls so far tell about an instance. It is kept by id and survives refreshes of the registry, for as long
 // as the instance stays UP at the same address.
-type Stats struct {
+type Stats struct { // what every call touches comes first
+	service  *service
 	active   atomic.Int64
 	failures atomic.Int64 // in a row
 	latency  atomic.Int64 // of answers lately, in nanoseconds; 0: not known
@@ -25,7 +26,6 @@ type Stats struct {
 	tags   []attribute.KeyValue
 	series series
 
-	service             *service
 	id, address, secure string
 }
 

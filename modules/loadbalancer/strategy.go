@@ -61,10 +61,16 @@ func (m *memory) find(v *View) (int, bool) {
 	if last == nil {
 		return 0, false
 	}
-	if i := int(m.guess.Load()); i < v.Len() && v.candidates[i].instance.ID == *last {
-		return i, true
+	if i := int(m.guess.Load()); i < v.Len() {
+		if id := &v.candidates[i].instance.ID; id == last || *id == *last {
+			return i, true
+		}
 	}
-	return v.Index(*last)
+	i, ok := v.Index(*last)
+	if ok {
+		m.at(i)
+	}
+	return i, ok
 }
 
 func (m *memory) at(i int) int {
@@ -74,7 +80,7 @@ func (m *memory) at(i int) int {
 
 // Used implements [Rememberer]. The id is remembered where it stands, without a copy.
 func (m *memory) Used(i *discovery.Instance) {
-	if last := m.last.Load(); last == nil || *last != i.ID {
+	if m.last.Load() != &i.ID {
 		m.last.Store(&i.ID)
 	}
 }

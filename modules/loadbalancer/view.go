@@ -18,7 +18,8 @@ import (
 type View struct {
 	set        *discovery.Set
 	settings   *Service
-	strategy   Strategy // by configuration
+	strategy   Strategy   // by configuration
+	memory     Rememberer // the strategy, if it is one
 	prefers    preference
 	candidates []candidate
 	avoided    []candidate // UP, used when nothing else is left: those that are not preferred, then those that the registry may have lost, leaving ones, unhealthy ones, ejected ones
@@ -31,7 +32,8 @@ type View struct {
 	index   func() map[string]int
 	inReach func() map[string]*candidate // preferred or not
 	slots   func() []slot                // for weighted
-	ring    func() *ring                 // for consistent-hash
+	reach   func() *reach                // for consistent-hash
+	ring    func() *ring                 // of all instances of the set that can be called
 
 	others cache[preference, *View] // of the same set, for calls that prefer other instances
 	named  cache[string, Strategy]  // for calls that ask for one
@@ -41,6 +43,7 @@ type View struct {
 type candidate struct {
 	instance *discovery.Instance
 	stats    *Stats
+	at       uint32 // among those of the set that can be called
 	share    uint32 // of 1<<32 of its calls, while it is new; 0: all
 	distance int
 }
@@ -65,13 +68,19 @@ func (v *View) Index(id string) (int, bool) {
 func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake time.Time) {
 	now, all := time.Now(), s.all.Load()
 	v = &View{set: set, settings: s.settings, prefers: prefers, sticky: s.settings.has(stickySession) || s.settings.Sticky.Header != ""}
-	up, answers := 0, 0
+	var can []*discovery.Instance
 	for _, instance := range set.All {
 		if callable(instance) {
-			up++
+			can = append(can, instance)
 		}
 	}
-	chosen := subsetOf(s.settings, set.All)
+	up, answers := len(can), 0
+	if before := s.view.Load(); before != nil && before.set == set {
+		v.ring = before.ring
+	} else {
+		v.ring = sync.OnceValue(func() *ring { return newRing(can) })
+	}
+	chosen := subsetOf(s.settings, can)
 	near := make([]candidate, 0, up)
 	var doubtful, leaves, ill, ejected []candidate
 	sooner := func(t time.Time) {
@@ -79,10 +88,7 @@ func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake
 			wake = t
 		}
 	}
-	for _, instance := range set.All {
-		if !callable(instance) {
-			continue
-		}
+	for at, instance := range can {
 		if hint := instance.Metadata.Get("hint"); hint != "" {
 			if v.hints == nil {
 				v.hints = map[string]bool{}
@@ -90,7 +96,7 @@ func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake
 			v.hints[hint] = true
 		}
 		stats := s.stats[instance.ID]
-		c := candidate{instance: instance, stats: stats, distance: prefers.distance(instance, chosen)}
+		c := candidate{instance: instance, stats: stats, at: uint32(at), distance: prefers.distance(instance, chosen)}
 		if share, changes := s.settings.SlowStart.share(stats, now); share != 0 {
 			c.share, v.warming = share, true
 			sooner(changes)
@@ -125,6 +131,12 @@ func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake
 	v.arrange(near, doubtful, leaves, ill, ejected)
 	v.derive()
 	return v, wake
+}
+
+// use lets a strategy choose.
+func (v *View) use(s Strategy) {
+	v.strategy = s
+	v.memory, _ = s.(Rememberer)
 }
 
 // arrange lets the nearest of those that are well be chosen among, and orders the others.
@@ -177,7 +189,7 @@ func (v *View) derive() {
 		return zones
 	})
 	v.slots = sync.OnceValue(func() []slot { return slotsOf(v) })
-	v.ring = sync.OnceValue(func() *ring { return newRing(v) })
+	v.reach = sync.OnceValue(func() *reach { return newReach(v) })
 }
 
 // avoided reports whether an instance is among those that a view avoids for what they did.
@@ -220,18 +232,22 @@ type cache[K comparable, V any] struct {
 }
 
 func (c *cache[K, V]) get(key K) (value V, ok bool) {
-	if all := c.entries.Load(); all != nil {
-		value, ok = (*all)[key]
-	}
+	value, ok = c.all()[key]
 	return value, ok
+}
+
+// all returns the entries.
+func (c *cache[K, V]) all() map[K]V {
+	if all := c.entries.Load(); all != nil {
+		return *all
+	}
+	return nil
 }
 
 // put adds an entry. The caller sees to it that nobody else does at the same time.
 func (c *cache[K, V]) put(key K, value V) {
 	next := map[K]V{}
-	if all := c.entries.Load(); all != nil {
-		maps.Copy(next, *all)
-	}
+	maps.Copy(next, c.all())
 	next[key] = value
 	c.entries.Store(&next)
 }

@@ -90,6 +90,7 @@ func (r *Registry) restore(saved *wire.Application) {
 		if before != nil || !r.fits(app, nil, i) {
 			continue
 		}
+		r.texts.compact(i)
 		if app == nil {
 			app = r.open(i.App)
 		}

@@ -3,6 +3,7 @@ package registry
 import (
 	"cmp"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"strings"
@@ -39,9 +40,10 @@ type Registry struct {
 	queue     []*change                   // oldest first; some are superseded
 	sequence  int64                       // of changes
 	version   int64                       // of snapshots
-	snapshot  *Snapshot                   // nil when something changed since
-	refreshed time.Time                   // when the times of renewals in it were last brought up to date
-	due       time.Time                   // no lease ends before
+	texts     interner
+	snapshot  *Snapshot // nil when something changed since
+	refreshed time.Time // when the times of renewals in it were last brought up to date
+	due       time.Time // no lease ends before
 
 	listed   int // applications with instances
 	restored int // instances from a file that were not renewed yet
@@ -95,7 +97,7 @@ func WithClock(now func() time.Time) Option { return func(r *Registry) { r.now =
 
 // New returns an empty registry.
 func New(cfg Config, opts ...Option) *Registry {
-	r := &Registry{cfg: cfg, now: time.Now, log: slog.New(slog.DiscardHandler)}
+	r := &Registry{cfg: cfg, now: time.Now, log: slog.New(slog.DiscardHandler), texts: interner{seed: maphash.MakeSeed()}}
 	r.empty()
 	for _, opt := range opts {
 		opt(r)
@@ -144,6 +146,7 @@ func (r *Registry) register(i *wire.Instance, replicated bool) error {
 			*next = *before.instance
 		}
 	}
+	r.texts.compact(next)
 	next.Lease.Registration, next.Lease.LastRenewal, next.Lease.Eviction = now.UnixMilli(), now.UnixMilli(), 0
 	r.override(next, before, replicated)
 	next.Action, next.LastUpdated = wire.Added, now.UnixMilli()

@@ -2,7 +2,11 @@
 //
 //	handler := rest.New(registry.New(registry.DefaultConfig()))
 //	http.Handle("/eureka/", handler)
+//	go handler.Run(ctx) // frees documents that nobody asks for any more
 //
 // It takes its paths with /eureka, /eureka/v2 or without either. The answer to a heartbeat never has a body, since Java clients would
 // read one as an instance.
+//
+// Where it differs from Netflix's: 400 where that says 500; a port that is a plain number, a data centre without @class and unknown
+// fields are taken; a single instance in XML shows its true status; JSON is labelled as JSON whatever else was accepted.
 package rest

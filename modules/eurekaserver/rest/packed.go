@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"slices"
 	"sync"
+	"weak"
 
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
@@ -15,7 +16,7 @@ import (
 // whole registry. Each piece ends on a byte and refers to nothing before it, so that they can be put one after the other; the
 // checksum of the whole follows from theirs.
 type packer struct {
-	pieces map[*wire.Application]*piece // by the first application in it
+	pieces map[weak.Pointer[wire.Application]]*piece // by the first application in it
 }
 
 // bench is what a piece is made with.
@@ -33,7 +34,8 @@ var benches = sync.Pool{New: func() any {
 
 // piece is some neighbouring applications of a list.
 type piece struct {
-	apps   []*wire.Application // the same ones as long as nothing in them changes
+	// apps are the same ones as long as nothing in them changes. A piece tells them apart; it must not keep them.
+	apps   []weak.Pointer[wire.Application]
 	packed []byte
 	sum    uint32
 	size   int
@@ -46,16 +48,17 @@ var header = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}
 // pack returns the document; pieces are kept for the next one.
 func (p *packer) pack(f wire.Format, version, hash string, apps []*wire.Application) []byte {
 	before := p.pieces
-	p.pieces = make(map[*wire.Application]*piece, len(before))
+	p.pieces = make(map[weak.Pointer[wire.Application]]*piece, len(before))
 	var pieces []*piece
 	size := 0
 	for len(apps) > 0 {
 		n := first(apps)
-		one := before[apps[0]]
-		if one == nil || !slices.Equal(one.apps, apps[:n]) {
+		key := weak.Make(apps[0])
+		one := before[key]
+		if one == nil || !one.of(apps[:n]) {
 			one = newPiece(f, apps[:n])
 		}
-		p.pieces[apps[0]] = one
+		p.pieces[key] = one
 		pieces = append(pieces, one)
 		size += len(one.packed)
 		apps = apps[n:]
@@ -74,6 +77,10 @@ func (p *packer) pack(f wire.Format, version, hash string, apps []*wire.Applicat
 	out.stored(closing, true)
 	out.dst = binary.LittleEndian.AppendUint32(out.dst, out.sum)
 	return binary.LittleEndian.AppendUint32(out.dst, uint32(out.size))
+}
+
+func (p *piece) of(apps []*wire.Application) bool {
+	return slices.EqualFunc(p.apps, apps, func(a weak.Pointer[wire.Application], b *wire.Application) bool { return a == weak.Make(b) })
 }
 
 // first returns how many of the applications make the next piece: enough to be worth packing, and bounded by names, so that
@@ -104,7 +111,11 @@ func newPiece(f wire.Format, apps []*wire.Application) *piece {
 	b.writer.Reset(&b.packed)
 	_, _ = b.writer.Write(b.text) // a buffer takes everything
 	_ = b.writer.Flush()          // ends on a byte, without ending the stream
-	return &piece{slices.Clone(apps), bytes.Clone(b.packed.Bytes()), crc32.ChecksumIEEE(b.text), len(b.text), shift(len(b.text))}
+	keys := make([]weak.Pointer[wire.Application], len(apps))
+	for i, app := range apps {
+		keys[i] = weak.Make(app)
+	}
+	return &piece{keys, bytes.Clone(b.packed.Bytes()), crc32.ChecksumIEEE(b.text), len(b.text), shift(len(b.text))}
 }
 
 // stream is a gzip stream that is being put together.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -247,11 +249,10 @@ func (h *Handler) register(w http.ResponseWriter, r request) {
 		w.WriteHeader(http.StatusUnsupportedMediaType)
 		return
 	}
-	body, status := read(w, r.Request, maxBody)
-	if status != 0 {
-		w.WriteHeader(status)
-		return
-	}
+	read(w, r, maxBody, func(body []byte) { h.registerDocument(w, r, f, app, body) })
+}
+
+func (h *Handler) registerDocument(w http.ResponseWriter, r request, f wire.Format, app string, body []byte) {
 	i, err := f.DecodeInstance(body)
 	if err != nil || i.App == "" {
 		refuse(w, f, `{"error": "cannot parse request body"}`, "cannot parse request body")
@@ -298,29 +299,42 @@ func refuse(w http.ResponseWriter, f wire.Format, text, plain string) {
 	_, _ = io.WriteString(w, text) // the caller is gone when this fails
 }
 
-// read returns a body, unpacked when it is gzipped, or the status to answer with.
-func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int) {
+// bodies are buffers for what callers send; nothing of it is kept.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// read gives a body, unpacked when it is gzipped, to use, or answers itself.
+func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) {
 	if r.ContentLength > limit {
-		return nil, http.StatusRequestEntityTooLarge
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
 	}
 	expectBody(w)
 	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
 		unpacked, err := gzip.NewReader(from)
 		if err != nil {
-			return nil, http.StatusBadRequest
+			w.WriteHeader(http.StatusBadRequest)
+			return
 		}
 		from = unpacked
 	}
-	body, err := io.ReadAll(io.LimitReader(from, limit+1))
+	body := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if body.Cap() <= maxBody {
+			bodies.Put(body)
+		}
+	}()
+	body.Reset()
+	_, err := body.ReadFrom(io.LimitReader(from, limit+1))
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge) || int64(len(body)) > limit:
-		return nil, http.StatusRequestEntityTooLarge
+	case errors.As(err, &tooLarge) || int64(body.Len()) > limit:
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	case err != nil:
-		return nil, http.StatusBadRequest
+		w.WriteHeader(http.StatusBadRequest)
+	default:
+		use(body.Bytes())
 	}
-	return body, 0
 }
 
 func replicated(r *http.Request) bool {
@@ -398,11 +412,10 @@ func (h *Handler) metadata(w http.ResponseWriter, r request) {
 func (h *Handler) autoScaling(w http.ResponseWriter, _ request) { w.WriteHeader(http.StatusBadRequest) }
 
 func (h *Handler) batch(w http.ResponseWriter, r request) {
-	body, status := read(w, r.Request, maxBatch)
-	if status != 0 {
-		w.WriteHeader(status)
-		return
-	}
+	read(w, r, maxBatch, func(body []byte) { h.batchDocument(w, r, body) })
+}
+
+func (h *Handler) batchDocument(w http.ResponseWriter, r request, body []byte) {
 	changes, err := wire.DecodeReplication(body)
 	if err != nil {
 		refuse(w, wire.JSON, `{"error": "cannot parse request body"}`, "")
