@@ -72,14 +72,16 @@ func endElement(b []byte, written string) []byte {
 	return append(b, '.')
 }
 
-// legacyUniform is how a variable spells a key when each dash, too, became an underscore: SPRING_MAIN_LOG_STARTUP_INFO. Spring
-// still finds scalars by it.
+// legacyUniform is how a variable spells a key when each dash, too, became an underscore, or the key of a map has one:
+// SPRING_MAIN_LOG_STARTUP_INFO. Spring still finds scalars by it.
 func legacyUniform(key string) string {
-	if !strings.ContainsRune(key, '-') {
+	if !strings.ContainsAny(key, "-_") {
 		return ""
 	}
-	return uniform(strings.ReplaceAll(key, "-", "."))
+	return uniform(dotted.Replace(key))
 }
+
+var dotted = strings.NewReplacer("-", ".", "_", ".")
 
 // join puts an element below a prefix.
 func join(prefix, element string) string {

@@ -194,21 +194,27 @@ func argumentSource(args []string) (*Source, error) {
 	return newSource("commandLineArgs", entries), nil
 }
 
-// environmentSource reads KEY=value. As a key, a variable's name is in lower case with dots for its underscores.
+// environmentSource reads KEY=value. As a key, a variable's name is in lower case with dots for its underscores; one that has dots
+// of its own is a key already. Names in capitals count more than others.
 func environmentSource(environ []string) *Source {
 	entries := make([]entry, 0, len(environ))
 	variables := make(map[string]int, len(environ))
-	for _, pair := range environ {
-		name, value, ok := strings.Cut(pair, "=")
-		if !ok || name == "" {
-			continue
+	for _, capitals := range []bool{false, true} { // the last one of a key counts
+		for _, pair := range environ {
+			name, value, ok := strings.Cut(pair, "=")
+			if !ok || (name == strings.ToUpper(name)) != capitals {
+				continue
+			}
+			key := name
+			if !strings.Contains(name, ".") {
+				key = strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' }), ".")
+			}
+			if key == "" {
+				continue
+			}
+			variables[name] = len(entries)
+			entries = append(entries, entry{key: key, value: value, origin: Origin{Source: "environment variable " + name}})
 		}
-		key := strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '.' }), ".")
-		if key == "" {
-			continue
-		}
-		variables[name] = len(entries)
-		entries = append(entries, entry{key: key, value: value, origin: Origin{Source: "environment variable " + name}})
 	}
 	s := newSource("systemEnvironment", entries)
 	s.variables = variables

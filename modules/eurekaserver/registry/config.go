@@ -12,7 +12,7 @@ type Config struct {
 	Enabled          bool            `config:"enabled"`                                      // run a server in this program; default false
 	SelfPreservation bool            `config:"enable-self-preservation"`                     // keep expired leases while too few renewals come in; default false (Spring: true)
 	RenewalThreshold float64         `config:"renewal-percent-threshold"`                    // share of the expected renewals below which that is; default 0.85
-	EvictionInterval time.Duration   `config:"eviction-interval-timer-in-ms,unit=ms"`        // between looks for expired leases; default 1s (Spring: 60s)
+	EvictionInterval time.Duration   `config:"eviction-interval-timer-in-ms,unit=ms"`        // between looks for expired leases, of which each ends 15 % of all at most; default 1s (Spring: 60s)
 	DeltaRetention   time.Duration   `config:"retention-time-in-m-s-in-delta-queue,unit=ms"` // how long a change is told; default 3m
 	MaxApplications  int             `config:"max-applications"`                             // ours: beyond it new ones are refused; default 20000
 	MaxInstances     int             `config:"max-instances"`                                // ours: beyond it new ones are refused; default 200000
