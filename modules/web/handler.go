@@ -185,12 +185,23 @@ func limitBody(limit int64, patience time.Duration) echo.MiddlewareFunc {
 				body := &patientBody{ReadCloser: request.Body, deadline: http.NewResponseController(c.Response()).SetReadDeadline, patience: patience}
 				request.Body = body
 				if limit >= 0 {
-					request.Body = http.MaxBytesReader(c.Response(), body, limit)
+					request.Body = http.MaxBytesReader(bottom(c.Response()), body, limit)
 				}
 				defer body.wait()
 			}
 			return next(c)
 		}
+	}
+}
+
+// bottom returns net/http's own writer, which closes the connection of a body that was too large.
+func bottom(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = outer.Unwrap()
 	}
 }
 
