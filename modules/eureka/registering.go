@@ -77,6 +77,11 @@ func (r *Registrar) begin(address discovery.Address) {
 		return
 	}
 	instance := r.build(address)
+	if instance != nil && instance.App != upper(instance.App) { // as registries list it, and as it is looked for
+		next := *instance
+		next.App = upper(next.App)
+		instance = &next
+	}
 	r.mu.Lock()
 	if instance != nil && len(r.metadata) > 0 {
 		instance.Metadata = instance.Metadata.With(r.metadata)

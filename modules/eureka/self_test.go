@@ -57,6 +57,25 @@ func TestAProgramRestartedWithItsClockSetBackIsShownWithinOneFetch(t *testing.T)
 	})
 }
 
+func TestAnApplicationThatIsNamedInLowerCaseIsFoundInTheRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate()
+		entered(t, e, here.Port)
+		before := entry(e).LastDirty
+		replica := replicating(t, e)
+		r := eureka.NewRegistrar(e.client(t), eureka.DefaultInstanceConfig(), func(at discovery.Address) *eureka.Instance {
+			i := self(at)
+			i.App = "orders"
+			return i
+		})
+		t.Cleanup(background(r.Run))
+		t.Cleanup(background(func(ctx context.Context) error { return r.Follow(ctx, replica) }))
+		r.Up(here)
+		time.Sleep(31 * time.Second)
+		require.Equal(t, before+1, entry(e).LastDirty, "registered again as newer than what was there")
+	})
+}
+
 func TestAnIDIsTakenOverOnceAndThenLeftToTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEstate()
