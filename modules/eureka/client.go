@@ -26,7 +26,7 @@ import (
 type Instance = wire.Instance
 
 // NewInstance returns an instance that has said nothing yet: UP, without an override, its plain port on. A registration needs App,
-// InstanceID, HostName, IPAddr, Port.Number, DataCenter.Name ("MyOwn") and mostly VIPAddress, by which it is called.
+// InstanceID, HostName, IPAddr, Port.Number, and mostly VIPAddress, by which it is called.
 func NewInstance() *Instance { return wire.NewInstance() }
 
 // Applications is a registry or a delta.
@@ -145,6 +145,12 @@ type request struct {
 	ok           []int // refusals that are an answer of the operation; others make the next server be asked
 }
 
+// nameless reports whether an element of the path is empty, which would make it that of another operation.
+func (r request) nameless() bool {
+	elements, _, _ := strings.Cut(r.path, "?")
+	return r.path != "apps/" && (strings.HasSuffix(elements, "/") || strings.Contains(elements, "//"))
+}
+
 // Refusals that are an answer.
 var (
 	notFound   = []int{http.StatusNotFound}
@@ -164,6 +170,9 @@ type answer struct {
 // do asks servers in order until one gives an answer that the operation knows. decode may refuse an answer, too: a page of
 // a proxy with status 200 is no registry.
 func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (answer, error) {
+	if r.nameless() {
+		return answer{}, fmt.Errorf("eureka: %s %s: a name or an id is empty", r.method, r.path)
+	}
 	c.age()
 	var failures []error
 	order := c.cluster.candidates(time.Now())
@@ -225,6 +234,9 @@ func path(parts ...string) string {
 }
 
 func appPath(app string, parts ...string) string {
+	if app == "" {
+		return "apps//" // which no operation has, where apps/ is the whole registry
+	}
 	return path(append([]string{"apps", strings.ToUpper(app)}, parts...)...)
 }
 
@@ -339,11 +351,16 @@ type StatusError struct {
 	Method, URL string // without credentials
 	Code        int
 	RetryAfter  time.Duration // what a 429 or 503 asks for, at most 5 min; else 0
+	Reason      string        // of a 400, as the server gives it, such as "Missing hostname"; mostly empty
 }
 
 // Error returns method, URL and status.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("eureka: %s %s: status %d", e.Method, e.URL, e.Code)
+	text := fmt.Sprintf("eureka: %s %s: status %d", e.Method, e.URL, e.Code)
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return text
 }
 
 // Is makes a 404 match [ErrUnknownInstance].

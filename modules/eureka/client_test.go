@@ -70,7 +70,7 @@ func TestCredentialsAreSentAndNeverShown(t *testing.T) {
 }
 
 func TestServerURLsThatCannotBeAreNamed(t *testing.T) {
-	for _, url := range []string{"", " , ", "eureka:8761/eureka", "ftp://eureka/", "http://", "http://user:secret@", "http://eureka:abc/", "http://eureka:8761/eureka/?x=1"} {
+	for _, url := range []string{"", " , ", "eureka:8761/eureka", "ftp://eureka/", "http://", "http://user:secret@", "http://eureka:abc/", "http://user:secret", "http://eureka:876100/", "http://eureka:8761/eureka/?x=1"} {
 		cfg := eureka.DefaultClientConfig()
 		cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(url)}
 		_, err := eureka.NewClient(cfg)
@@ -203,4 +203,46 @@ func TestFaultsOfARealServerEndInAnErrorInTime(t *testing.T) {
 		_, err = c.Applications(t.Context())
 		require.NoError(t, err, name)
 	}
+}
+
+func TestARefusedRegistrationSaysWhy(t *testing.T) {
+	for body, want := range map[string]string{
+		"Missing hostname":           "status 400: Missing hostname",
+		"two\nlines\x1b[31m":         "status 400: two lines [31m",
+		"<html>no</html>":            "status 400",
+		strings.Repeat("long ", 999): "status 400: " + strings.TrimSpace(strings.Repeat("long ", 40)),
+	} {
+		server := eurekatest.NewServer(t)
+		cfg := eureka.DefaultClientConfig()
+		cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(server.URL)}
+		client, err := eureka.NewClient(cfg)
+		require.NoError(t, err)
+		defer client.CloseIdleConnections()
+		server.Refuse(http.StatusBadRequest, body)
+		err = client.Register(t.Context(), self(here))
+		require.Error(t, err)
+		require.True(t, strings.HasSuffix(err.Error(), want), err.Error())
+	}
+}
+
+func TestAnEmptyNameAsksForNothingElse(t *testing.T) {
+	server := eurekatest.NewServer(t)
+	cfg := eureka.DefaultClientConfig()
+	cfg.ServiceURL = map[string]config.Secret{"defaultZone": config.Secret(server.URL)}
+	client, err := eureka.NewClient(cfg)
+	require.NoError(t, err)
+	ctx := t.Context()
+	for what, ask := range map[string]func() error{
+		"register":    func() error { return client.Register(ctx, eureka.NewInstance()) },
+		"renew":       func() error { return client.Renew(ctx, "orders", "", discovery.Up, 0) },
+		"cancel":      func() error { return client.Cancel(ctx, "orders", "") },
+		"override":    func() error { return client.Override(ctx, "", "me", discovery.Down, 0) },
+		"application": func() error { _, err := client.Application(ctx, ""); return err },
+		"instance":    func() error { _, err := client.Instance(ctx, "orders", ""); return err },
+		"by id":       func() error { _, err := client.InstanceByID(ctx, ""); return err },
+		"VIP":         func() error { _, err := client.VIP(ctx, ""); return err },
+	} {
+		require.ErrorContains(t, ask(), "a name or an id is empty", what)
+	}
+	require.Empty(t, server.Requests())
 }

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/archimedes-go/archimedes/modules/ssl"
 )
@@ -88,8 +90,12 @@ func (c *Client) attempt(ctx context.Context, r request, s server, left int) (an
 	a := answer{status: response.StatusCode, server: s.base, method: r.method, url: target, xml: strings.Contains(response.Header.Get("Content-Type"), "xml")}
 	if a.status < 200 || a.status > 299 {
 		// The body of a refusal means nothing to a client: a 404 to a heartbeat carries an error page on Spring's server.
+		refusal := &StatusError{Method: r.method, URL: target, Code: a.status, RetryAfter: retryAfter(response)}
+		if a.status == http.StatusBadRequest { // that of a registration says what is missing
+			refusal.Reason = reason(response.Body)
+		}
 		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
-		return a, &StatusError{Method: r.method, URL: target, Code: a.status, RetryAfter: retryAfter(response)}
+		return a, refusal
 	}
 	if response.Body == http.NoBody {
 		return a, nil // as heartbeats are answered
@@ -189,6 +195,23 @@ func redirected(response *http.Response, from string) (target string, elsewhere 
 		return "", false
 	}
 	return to.String(), to.Scheme != at.Scheme || to.Host != at.Host
+}
+
+// mostReason bounds what is shown of a refusal.
+const mostReason = 200
+
+// reason returns the beginning of a refusal as text for one line; nothing of a page.
+func reason(body io.Reader) string {
+	text, _ := io.ReadAll(io.LimitReader(body, mostReason))
+	if text = bytes.TrimSpace(text); bytes.HasPrefix(text, []byte("<")) {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) && r != utf8.RuneError {
+			return r
+		}
+		return ' '
+	}, string(text))
 }
 
 // mostRetryAfter bounds what a server may ask for: one that is wrong must not keep its clients away for a day.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -72,7 +73,13 @@ func parseServer(text string) (server, error) {
 	}
 	u, err := url.Parse(scheme + "://" + rest)
 	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " ") {
-		return server{}, fmt.Errorf("%q is not a host with a port and a path such as eureka-1:8761/eureka/", rest)
+		host, _, _ := strings.Cut(rest, ":") // where the host was forgotten a password follows
+		return server{}, fmt.Errorf("%q is not a host with a port and a path such as eureka-1:8761/eureka/", host)
+	}
+	if port := u.Port(); port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return server{}, fmt.Errorf("the port of the server %s must be a number up to 65535", u.Hostname())
+		}
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
 		return server{}, fmt.Errorf("the server %s must not have a query or a fragment", u.Host)

@@ -290,6 +290,16 @@ func (s *Server) Fail(status int) Fault {
 	})
 }
 
+// Refuse answers with a status and the reason as text, such as a 400 to a registration.
+func (s *Server) Refuse(status int, reason string) Fault {
+	return s.inject(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, reason)
+		return true
+	})
+}
+
 // Garbage answers 200 with a body.
 func (s *Server) Garbage(contentType, body string) Fault {
 	return s.inject(func(w http.ResponseWriter, _ *http.Request) bool {
