@@ -72,7 +72,7 @@ func (c *Config) resource(location string) (embedded bool, name string, err erro
 	case classpath:
 		return true, path.Clean(strings.Trim(rest, "/") + "/."), nil
 	}
-	return false, "", fmt.Errorf("%q is neither file: nor classpath:", scheme+":")
+	return false, "", fmt.Errorf("%q is neither a file: nor a classpath: location", scheme+":")
 }
 
 // options returns how the configuration was loaded.

@@ -263,7 +263,7 @@ func (s stores) p12Authorities() (*x509.CertPool, error) {
 	if strings.EqualFold(s.p12Trust.kind.value, "PEM") {
 		return nil, &Error{Key: s.p12Trust.location.key, Problem: "there is no certificate in PEM form", Advice: "Name a PEM file, or set the type to PKCS12."}
 	}
-	blocks, unmarked := pkcs12.ToPEM(data, s.p12Trust.password.value)
+	blocks, unmarked := pkcs12.ToPEM(data, s.p12Trust.password.value) //nolint:staticcheck // its keys are wrong, its certificates are not
 	if unmarked != nil {
 		return nil, p12Problem(s.p12Trust, err)
 	}

@@ -84,7 +84,7 @@ func (f *faults) problem() *Problem {
 	}
 	p := NewProblem(http.StatusBadRequest, "The request cannot be used: "+strings.Join(names, "; ")+".").With("errors", f.list)
 	if f.cause != nil {
-		p.Because(fmt.Errorf("bind: %w", f.cause))
+		return p.Because(fmt.Errorf("bind: %w", f.cause))
 	}
 	return p
 }

@@ -101,9 +101,9 @@ func (w *compressor) WriteHeader(status int) {
 	length, err := strconv.Atoi(h.Get("Content-Length"))
 	switch {
 	case status == http.StatusSwitchingProtocols, status == http.StatusNoContent, status == http.StatusNotModified, status == http.StatusPartialContent:
-		w.decide(false)
+		_ = w.decide(false) // nothing is held back yet, so nothing can fail
 	case err == nil:
-		w.decide(length >= w.min)
+		_ = w.decide(length >= w.min)
 	}
 }
 

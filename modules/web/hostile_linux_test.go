@@ -126,7 +126,7 @@ func TestBodiesBeyondTheLimitAreRefusedHoweverTheyCome(t *testing.T) {
 }
 
 func TestCallersThatDribbleAreCutOff(t *testing.T) {
-	s := serve(t, "server.tomcat.connection-timeout: 300ms", hostileRoutes)
+	s := serve(t, "server.tomcat.connection-timeout: 1s", hostileRoutes)
 	defer s.RequireStop()
 	dribble := func(first string) string {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
