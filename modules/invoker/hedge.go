@@ -98,7 +98,7 @@ func (c *call) branch(pick loadbalancer.Pick, ended chan<- *branch) *branch {
 	ctx, cancel := context.WithCancelCause(c.request.Context())
 	b.request, b.cancel = c.request.WithContext(ctx), cancel
 	go func() {
-		b.response, b.failure = b.attempt(pick)
+		b.response, b.failure = b.attempt(pick) //nolint:bodyclose // whoever wins hands it to the caller; the loser is discarded
 		ended <- b
 	}()
 	return b

@@ -229,7 +229,7 @@ func counted(t testing.TB, reader sdkmetric.Reader) map[string]int64 {
 				name := m.Name
 				for _, label := range point.Attributes.ToSlice() {
 					if label.Key != "archimedes.service" {
-						name += " " + string(label.Key) + "=" + label.Value.Emit()
+						name += " " + string(label.Key) + "=" + label.Value.String()
 					}
 				}
 				totals[name] += point.Value

@@ -111,7 +111,7 @@ func localNames(context.Context, string, string) (net.Conn, error) {
 			if err := m.Unpack(packet); err != nil {
 				return
 			}
-			m.Header.Response, m.Additionals = true, nil
+			m.Response, m.Additionals = true, nil
 			for _, q := range m.Questions {
 				if q.Type == dnsmessage.TypeA {
 					m.Answers = append(m.Answers, dnsmessage.Resource{
