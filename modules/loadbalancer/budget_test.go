@@ -117,7 +117,7 @@ func sums(t testing.TB, reader sdkmetric.Reader) map[string]int64 {
 						require.Equal(t, "stock", label.Value.AsString())
 						continue
 					}
-					name += " " + string(label.Key) + "=" + label.Value.Emit()
+					name += " " + string(label.Key) + "=" + label.Value.String()
 				}
 				totals[name] += point.Value
 			}

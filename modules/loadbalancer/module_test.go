@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.uber.org/fx"
 
 	"github.com/archimedes-go/archimedes/config"
@@ -114,4 +116,18 @@ func TestTheOwnZoneIsLookedForWhereSpringLooks(t *testing.T) {
 			require.Equal(t, tc.zone, cfg.Zone)
 		})
 	}
+}
+
+func TestModuleCountsWithTheProvidersMeters(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	c := configtest.FromYAML(t, "spring.cloud.loadbalancer: {strategy: round-robin, clients: {stock: {bulkhead: {max-concurrent-calls: 1}}}}")
+	var b *loadbalancer.Balancer
+	app := fx.New(fx.NopLogger, fx.Supply(c, slog.New(slog.DiscardHandler)), fx.Supply(fx.Annotate(stock(of(2)...), fx.As(new(discovery.Resolver)))),
+		fx.Supply(fx.Annotate(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), fx.As(new(metric.MeterProvider)))), loadbalancer.Module(c), fx.Populate(&b))
+	require.NoError(t, app.Err())
+	fail(t, b, "i0", 5, refused)
+	for range 2 {
+		_, _ = b.Enter(t.Context(), "stock")
+	}
+	require.Equal(t, map[string]int64{"loadbalancer.ejections reason=dials": 1, "loadbalancer.bulkhead.rejections": 1}, sums(t, reader))
 }
