@@ -13,7 +13,7 @@ import (
 )
 
 // latency is what an instance takes for an answer.
-const latency = 10 * time.Millisecond
+const latency = 20 * time.Millisecond
 
 // instance is one copy of the service, with a fault that can be chosen.
 type instance struct {

@@ -24,7 +24,7 @@ type Report struct {
 	Requests    []int     // that each instance got; -1: it does not say
 	Ejections   []float64 // when an instance was ejected, after the fault
 	MostEjected int       // at the same time
-	Failures    []Failure // the first hundred
+	Failures    []Failure // the first fifty
 }
 
 // Failure is a call that failed.
@@ -64,7 +64,7 @@ func reportOf(name string, results []result, warm, fault time.Duration) Report {
 		} else {
 			r.FailedPosts++
 		}
-		if len(r.Failures) < 100 {
+		if len(r.Failures) < 50 {
 			r.Failures = append(r.Failures, Failure{one.method, ms(one.began - fault), ms(one.took), tried(one.err), one.err.Error()})
 		}
 	}
