@@ -148,6 +148,7 @@ type attemptBound struct {
 	rest   time.Duration // until the attempt ends although its time may not go to another one; 0: until the caller's
 	share  func() bool   // asks whether another attempt may have the rest of the caller's time; nil: no need to ask
 	paid   atomic.Bool   // it may
+	alone  atomic.Bool   // nobody is to be asked any more
 }
 
 // bound bounds the wait for the headers. When the limit is there for the sake of another attempt, share, that attempt is asked for
@@ -170,9 +171,8 @@ func (b *attemptBound) late() {
 		return
 	}
 	if !b.gives() {
-		if b.rest > 0 {
-			b.timer.Reset(b.rest)
-			b.rest, b.share = 0, nil
+		if b.rest > 0 && !b.alone.Swap(true) {
+			time.AfterFunc(b.rest, b.late)
 		}
 		return
 	}
@@ -183,7 +183,7 @@ func (b *attemptBound) late() {
 
 // gives reports whether the rest of the time goes to another attempt.
 func (b *attemptBound) gives() bool {
-	if b.share == nil {
+	if b.share == nil || b.alone.Load() {
 		return true
 	}
 	if b.share() {

@@ -193,3 +193,13 @@ func TestAnInstanceMayBeTriedTwiceInARowWhenItNeedNotBeAvoided(t *testing.T) {
 		})
 	}
 }
+
+func TestANodesOwnTimeEndsAnAttemptThatTheBudgetLetGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		c := calling(t, noRetries(), ab(), invoker.WithTransport(stub(hang)))
+		_, err := invoker.GetForObject[string](t.Context(), c.With(invoker.Timeout(4*time.Second), invoker.NodeTimeout(3*time.Second)), "http://stock/")
+		require.ErrorContains(t, err, "within the time of this attempt")
+		require.Equal(t, 3*time.Second, time.Since(began), "not after half of the caller's time, and not after all of it")
+	})
+}
