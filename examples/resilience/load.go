@@ -27,20 +27,22 @@ type result struct {
 	err    error
 }
 
-// run calls, by turns with GET and POST, and does what is due meanwhile. It returns when the last call has ended.
-func (l load) run(client *invoker.Client, timeout time.Duration, at time.Duration, due func()) []result {
+// run calls, by turns with GET and POST, and does what is due meanwhile. It returns when the last call has ended, and says how late
+// a call began at the most: on a machine that stands still now and then, no call ends in time.
+func (l load) run(client *invoker.Client, timeout time.Duration, at time.Duration, due func()) (results []result, lag time.Duration) {
 	var (
-		calls   sync.WaitGroup
-		mu      sync.Mutex
-		results []result
+		calls sync.WaitGroup
+		mu    sync.Mutex
 	)
 	began, places := time.Now(), make(chan struct{}, mostUnderWay)
 	calls.Go(func() { time.Sleep(at); due() })
 	for n := 0; ; n++ {
-		time.Sleep(time.Duration(n)*time.Second/time.Duration(l.rate) - time.Since(began))
-		if time.Since(began) >= l.lasts {
+		planned := time.Duration(n) * time.Second / time.Duration(l.rate)
+		time.Sleep(planned - time.Since(began))
+		if planned >= l.lasts {
 			break
 		}
+		lag = max(lag, time.Since(began)-planned)
 		places <- struct{}{}
 		calls.Go(func() {
 			r := result{method: http.MethodGet, began: time.Since(began)}
@@ -56,7 +58,7 @@ func (l load) run(client *invoker.Client, timeout time.Duration, at time.Duratio
 		})
 	}
 	calls.Wait()
-	return results
+	return results, lag
 }
 
 func call(client *invoker.Client, method string, timeout time.Duration) error {

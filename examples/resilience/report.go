@@ -20,6 +20,7 @@ type Report struct {
 	FailedGets  int
 	FailedPosts int
 	P50, P99    float64   // of calls after the first quarter that were answered
+	Lag         float64   // by which a call began late at the most: the machine's, not the service's
 	Longest     float64   // of any call
 	Requests    []int     // that each instance got; -1: it does not say
 	Ejections   []float64 // when an instance was ejected, after the fault
@@ -38,8 +39,8 @@ type Failure struct {
 
 // String is one line, and one for each of the first three failures.
 func (r Report) String() string {
-	text := fmt.Sprintf("%-12s %5.0f calls/s  failed: %d GET, %d POST of %d  p50 %.0f ms, p99 %.0f ms, longest %.0f ms  requests %v  ejected at once: %d",
-		r.Scenario, r.Rate, r.FailedGets, r.FailedPosts, r.Calls, r.P50, r.P99, r.Longest, r.Requests, r.MostEjected)
+	text := fmt.Sprintf("%-12s %5.0f calls/s  failed: %d GET, %d POST of %d  p50 %.0f ms, p99 %.0f ms, longest %.0f ms (lag %.0f ms)  requests %v  ejected at once: %d",
+		r.Scenario, r.Rate, r.FailedGets, r.FailedPosts, r.Calls, r.P50, r.P99, r.Longest, r.Lag, r.Requests, r.MostEjected)
 	for _, f := range r.Failures[:min(3, len(r.Failures))] {
 		text += fmt.Sprintf("\n    %s %.0f ms after the fault: %s", f.Method, f.Began, f.Error)
 	}

@@ -22,16 +22,16 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{name: "kill", fault: "kill", victims: 1},                                                        // SIGKILL
-	{name: "refuse", fault: "refuse", victims: 2},                                                    // two of three listen no more
-	{name: "dead", fault: "kill", victims: 2, early: true},                                           // two of three are listed, but never were there
-	{name: "zone", fault: "refuse", victims: 2, zones: []string{"a", "a", "b", "b"}, zone: "a"},      // one's own zone
-	{name: "vanish", fault: "vanish", victims: 1, early: true, timeout: time.Second},                 // a host that drops what it is sent
-	{name: "stop", fault: "stop", victims: 1, timeout: time.Second},                                  // SIGSTOP: connections are accepted, and nothing comes
-	{name: "reset", fault: "reset", victims: 1},                                                      // accepts, and resets
-	{name: "stall", fault: "stall", victims: 1, timeout: time.Second},                                // headers, and half a body
-	{name: "busy", fault: "busy", victims: 1},                                                        // 503 with Retry-After
-	{name: "round-robin", fault: "slow", victims: 1, early: true, strategy: loadbalancer.RoundRobin}, // ten times slower
+	{name: "kill", fault: "kill", victims: 1},                                                              // SIGKILL
+	{name: "refuse", fault: "refuse", victims: 2},                                                          // two of three listen no more
+	{name: "dead", fault: "kill", victims: 2, early: true},                                                 // two of three are listed, but never were there
+	{name: "zone", fault: "kill", victims: 2, early: true, zones: []string{"a", "a", "b", "b"}, zone: "a"}, // one's own zone
+	{name: "vanish", fault: "vanish", victims: 1, early: true, timeout: time.Second},                       // a host that drops what it is sent
+	{name: "stop", fault: "stop", victims: 1, timeout: time.Second},                                        // SIGSTOP: connections are accepted, and nothing comes
+	{name: "reset", fault: "reset", victims: 1},                                                            // accepts, and resets
+	{name: "stall", fault: "stall", victims: 1, timeout: time.Second},                                      // headers, and half a body
+	{name: "busy", fault: "busy", victims: 1},                                                              // 503 with Retry-After
+	{name: "round-robin", fault: "slow", victims: 1, early: true, strategy: loadbalancer.RoundRobin},       // ten times slower
 	{name: "least-request", fault: "slow", victims: 1, early: true, strategy: loadbalancer.LeastRequest},
 	{name: "overload", fault: "unavailable", victims: 3, early: true},                     // everyone answers 503
 	{name: "half", fault: "unavailable", victims: 3, zones: []string{"a", "a", "a", "a"}}, // three of four answer 503
@@ -63,12 +63,13 @@ func (s scenario) run(l load) (Report, error) {
 		return Report{}, err
 	}
 	began := time.Now()
-	results := l.run(client, cmp.Or(s.timeout, 5*time.Second), l.lasts/4, func() {
+	results, lag := l.run(client, cmp.Or(s.timeout, 5*time.Second), l.lasts/4, func() {
 		if !s.early {
 			fault()
 		}
 	})
 	report := w.report(reportOf(s.name, results, l.lasts/4, w.fault.Sub(began)))
+	report.Lag = ms(lag)
 	for _, p := range e {
 		report.Requests = append(report.Requests, -1)
 		if s.fault != "stop" || !slices.Contains(e[:s.victims], p) {
