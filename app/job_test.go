@@ -35,10 +35,6 @@ func every(interval time.Duration) func(func(context.Context) error) *app.Job {
 	return func(run func(context.Context) error) *app.Job { return app.Every(interval, run, app.Jitter(0)) }
 }
 
-func cron(expression string) func(func(context.Context) error) *app.Job {
-	return func(run func(context.Context) error) *app.Job { return app.Cron(expression, run, app.Jitter(0)) }
-}
-
 func nothingTo(int) error { return nil }
 
 func TestEveryRunsAtOnceAndThenByTheInterval(t *testing.T) {
@@ -117,8 +113,7 @@ func TestCronRunsAtItsTimes(t *testing.T) {
 		t.Run(expression, func(t *testing.T) {
 			require.Equal(t, want, run(t, func(run func(context.Context) error) *app.Job {
 				if !strings.Contains(expression, "TZ") && expression != "-" {
-					expression := "CRON_TZ=UTC " + expression
-					return app.Cron(expression, run, app.Jitter(0))
+					return app.Cron("CRON_TZ=UTC "+expression, run, app.Jitter(0))
 				}
 				return app.Cron(expression, run, app.Jitter(0))
 			}, 3*day-1, nothingTo))

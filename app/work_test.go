@@ -145,7 +145,7 @@ func TestAFailingRunnerEndsTheProgramWithAReportAndACode(t *testing.T) {
 			require.Contains(t, stderr.String(), "The runner app_test.TestAFailingRunnerEndsTheProgramWithAReportAndACode.func")
 			require.Contains(t, stderr.String(), test.report)
 			require.Empty(t, registry.Writes())
-			_, err := http.Get(server.URL()) //nolint:bodyclose // there is none
+			_, err := http.Get(server.URL())
 			require.Error(t, err, "nobody listens")
 		})
 	}
