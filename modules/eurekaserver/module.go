@@ -81,6 +81,8 @@ func newHandler(p params) (*rest.Handler, error) {
 	return h, observe(p.Meters, p.Registry, h)
 }
 
+// newMount lets the user in, and nobody else when there is one. Whatever else shows or changes the registry, such as a dashboard,
+// is a mount behind the same guard.
 func newMount(h *rest.Handler, user User) web.Mount {
 	return web.Mount{Prefix: "/eureka", Handler: user.guard(h)}
 }

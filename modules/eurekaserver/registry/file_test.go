@@ -133,7 +133,8 @@ func TestKilledAtAnyPointTheNextStartHasAWholeRegistry(t *testing.T) {
 		said := make([]byte, 200)
 		length, err := out.Read(said)
 		require.NoError(t, err)
-		time.Sleep(time.Duration(20+n*3) * time.Millisecond) // another point each time
+		require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, 10*time.Second, time.Millisecond)
+		time.Sleep(time.Duration(n*3) * time.Millisecond) // another point each time
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait()
 		require.NotContains(t, string(said[:length]), "BROKEN")
