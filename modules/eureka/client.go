@@ -242,6 +242,9 @@ func appPath(app string, parts ...string) string {
 
 // Register lists an instance, or replaces what is listed under its id.
 func (c *Client) Register(ctx context.Context, i *Instance) error {
+	if i == nil {
+		return errors.New("eureka: register: there is no instance")
+	}
 	return c.write(ctx, request{
 		method: http.MethodPost, path: appPath(i.App), body: wire.AppendInstance(nil, i), ok: badRequest,
 	})

@@ -87,10 +87,14 @@ func (s *spellings) of(as spelling) *names {
 
 func (t translation) entry(i *wire.Instance) *entry {
 	host := i.HostName
-	if t.preferIP && i.IPAddr != "" || !isHost(host) {
+	if t.preferIP && i.IPAddr != "" {
 		host = i.IPAddr
 	}
 	reachable := isHost(host)
+	if !reachable {
+		host = i.IPAddr
+		reachable = isHost(host)
+	}
 	to := &discovery.Instance{
 		ID: i.ID(), IP: i.IPAddr, Status: i.Status, Metadata: i.Metadata, Zone: firstOf(zoneOf(i), i.Metadata.Get("zone")),
 	}
@@ -108,12 +112,19 @@ func (t translation) entry(i *wire.Instance) *entry {
 // isHost reports whether text may stand for a host in a URL and in a header: whoever registers may write anything.
 func isHost(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c == 0x7f || strings.IndexByte("/\\@?#[]", c) >= 0 {
+		if notInHosts[text[i]] {
 			return false
 		}
 	}
 	return text != ""
 }
+
+var notInHosts = func() (not [256]bool) {
+	for c := range not {
+		not[c] = c <= ' ' || c == 0x7f || strings.IndexByte(`/\@?#[]`, byte(c)) >= 0
+	}
+	return not
+}()
 
 // zoneOf is the zone that Amazon's data centre tells.
 func zoneOf(i *wire.Instance) string {

@@ -168,7 +168,7 @@ func (s *snapshot) hold(app string, e *entry) {
 // delta applies changes to a copy. Every entry stands for the latest state of its instance, so applying one twice does no
 // harm.
 func (t translation) delta(changes *Applications, before *snapshot, now time.Time) *snapshot {
-	d := newDraft(before, now)
+	d := newDraft(before, now, len(changes.Applications))
 	for n := range changes.Applications {
 		from := &changes.Applications[n]
 		name := upper(from.Name)
@@ -190,9 +190,10 @@ func (t translation) delta(changes *Applications, before *snapshot, now time.Tim
 // draft is a snapshot in the making: a copy of the one before that shares what does not change.
 type draft struct {
 	next, before *snapshot
-	own          map[string]*owned // applications that are looked at
-	touched      map[string]bool   // services whose sets are made anew
-	held         bool              // holders are the draft's own
+	own          map[string]*owned                // applications that are looked at
+	touched      map[string]bool                  // services whose sets are made anew
+	patched      map[string][]*discovery.Instance // services whose sets keep their order, with instances in place of others
+	held         bool                             // holders are the draft's own
 }
 
 // owned is an application of a draft.
@@ -206,11 +207,13 @@ type owned struct {
 // fewLooks is how many entries are looked for in an application before an index is worth its while.
 const fewLooks = 8
 
-func newDraft(before *snapshot, now time.Time) *draft {
+// newDraft copies a snapshot, for changes in about so many applications.
+func newDraft(before *snapshot, now time.Time, changes int) *draft {
 	next := *before
 	next.taken = now
 	next.apps = maps.Clone(before.apps)
-	return &draft{next: &next, before: before, own: map[string]*owned{}, touched: map[string]bool{}}
+	return &draft{next: &next, before: before, own: make(map[string]*owned, changes), touched: map[string]bool{},
+		patched: make(map[string][]*discovery.Instance, changes)}
 }
 
 // look returns an application, and the place of an entry in it or -1.
@@ -270,6 +273,10 @@ func (d *draft) put(name string, e *entry) {
 	if old != nil && old.instance == e.instance {
 		return // callers see no change
 	}
+	if old != nil && old.names == e.names && (!d.next.onlyUp || old.instance.Up() == e.instance.Up()) {
+		d.patch(old, e)
+		return
+	}
 	d.touch(old)
 	if old == nil || old.names != e.names {
 		if !d.held {
@@ -313,6 +320,22 @@ func (d *draft) touch(e *entry) {
 	}
 }
 
+// patch puts an instance where another stands in the sets that both belong to.
+func (d *draft) patch(old, e *entry) {
+	for _, service := range e.names.services {
+		list, patched := d.patched[service]
+		if !patched {
+			if set := d.before.sets[service]; set != nil {
+				list = slices.Clone(set.All)
+			}
+			d.patched[service] = list
+		}
+		if at := slices.Index(list, old.instance); at >= 0 {
+			list[at] = e.instance
+		}
+	}
+}
+
 // finish closes the gaps, and makes the sets of what was touched. One whose instances are those of before stays the same set.
 func (d *draft) finish() {
 	s := d.next
@@ -324,16 +347,18 @@ func (d *draft) finish() {
 			delete(s.apps, name)
 		}
 	}
-	if len(d.touched) == 0 {
+	if len(d.touched) == 0 && len(d.patched) == 0 {
 		return
 	}
 	s.sets = maps.Clone(d.before.sets)
 	if s.sets == nil {
 		s.sets = map[string]*discovery.Set{}
 	}
-	for service := range s.sets {
-		if _, held := s.holders[service]; !held {
-			delete(s.sets, service)
+	if d.own == nil { // in a draft of changes nobody stops holding a name
+		for service := range s.sets {
+			if _, held := s.holders[service]; !held {
+				delete(s.sets, service)
+			}
 		}
 	}
 	same := len(s.sets) == len(d.before.sets)
@@ -346,6 +371,11 @@ func (d *draft) finish() {
 		case set != nil && (old == nil || !slices.Equal(old.All, set.All)):
 			s.sets[service] = set
 			same = same && old != nil
+		}
+	}
+	for service, list := range d.patched {
+		if old := s.sets[service]; old != nil && !d.touched[service] && !slices.Equal(old.All, list) {
+			s.sets[service] = discovery.UniqueSet(list)
 		}
 	}
 	if !same || s.services == nil {
