@@ -53,7 +53,7 @@ type Config struct {
 
 	Zone     string // own zone; default "default" [zone]
 	AnyZone  bool   // call nodes of every zone alike, instead of those of the own one while there are any; default false [prefer_same_zone=False]
-	Strategy string // random, stick, other or round-robin; default random [ha_strategy]
+	Strategy string // random, stick, other, round-robin, least-request, weighted or consistent-hash; default random [ha_strategy]
 	Strict   bool   // go on to the next node after any 4xx or 5xx, whatever the method, see [invoker.Strict]; default false (Python: true) [strict_service_error_policy]
 
 	OnError   func(eureka.Operation, error)   // told what no server would do; see [eureka.Listener]; default none [on_error]

@@ -17,8 +17,10 @@
 //
 // Settings live under "spring.cloud.loadbalancer" in application.yml:
 //
-//	strategy: round-robin               # or random (default), stick, other, or one of your own
+//	strategy: least-request             # or random (default), round-robin, stick, other, weighted, consistent-hash, or one of your own
 //	configurations: zone-preference     # instances of one's own zone (eureka.instance.metadata-map.zone) while there are any
+//	hint.default: stable                # instances with that metadata "hint", unless a header says another
+//	slow-start.window: 30s              # ours; new instances get their share little by little
 //	ejection.enabled: true              # ours; default true
 //	retry.budget.ratio: 0.2             # ours; retries for each call
 //	retry.budget.min-retries-per-second: 10
@@ -28,6 +30,9 @@
 //	clients.inventory.bulkhead.max-wait-duration: 100ms
 //	clients.inventory.strategy: stick   # for one service
 //
+// Strategies, filters, health checks and what a pick costs are in README.md, each with the settings that it needs. Settings that
+// change while a program runs count from the next pick on.
+//
 // With [WithMeterProvider] it counts, with the service as "archimedes.service":
 //
 //	loadbalancer.ejections            instances ejected, by "reason": answers, dials or retry-after
@@ -36,4 +41,7 @@
 //	loadbalancer.retries.refused      attempts that the budget did not allow
 //	loadbalancer.hedges               attempts at a second instance while the first one was late, by whether they "won"
 //	loadbalancer.bulkhead.rejections  calls that were not made since too many were under way
+//	loadbalancer.instances.ejected    instances that are ejected now
+//
+// and by instance, with Spring's tags, loadbalancer.requests.active and .discard, and with [WithTimers] .success and .failed.
 package loadbalancer

@@ -37,7 +37,7 @@ func main() {
 	only := flag.String("only", "", "measure only rows whose name begins so; a regular expression, such as 'decode|heartbeat'")
 	flag.Parse()
 	begins := must(regexp.Compile("^(?:" + *only + ")"))
-	rows := slices.Concat(configRows(), pickRows(), callRows(), decodeRows(), retainedRows(), clientRows(), startRows(), webRows(), serverRows(), pythonRows())
+	rows := slices.Concat(configRows(), pickRows(), callRows(), peerRows(), decodeRows(), retainedRows(), clientRows(), startRows(), webRows(), serverRows(), pythonRows())
 	fmt.Printf("| what | ours | beside | ratio | budget |\n| --- | --- | --- | --- | --- |\n")
 	over := 0
 	for _, r := range rows {
