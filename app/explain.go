@@ -77,7 +77,7 @@ var providers = map[string]string{
 	"echo": "web", "web": "web",
 	"eureka": "eureka", "loadbalancer": "loadbalancer", "invoker": "invoker", "discovery": "discovery",
 	"health": "health", "actuator": "actuator", "endpoint": "actuator", "logging": "logging",
-	"eurekaserver": "eurekaserver", "registry": "eurekaserver",
+	"eurekaserver": "eurekaserver", "registry": "eurekaserver", "dashboard": "eurekaserver",
 	"telemetry": "telemetry", "trace": "telemetry", "metric": "telemetry", "propagation": "telemetry",
 }
 

@@ -60,6 +60,15 @@
 //	  file: registry.json
 //	  interval: 5s
 //
+// # Dashboard
+//
+// The page at / and at /eureka-ui/ shows services, instances, renewals and events, and follows them; see package dashboard. A
+// route of the program's at one of these wins.
+//
+//	eureka.dashboard:
+//	  enabled: true
+//	  actions: false   # true: whoever sees it may take instances OUT_OF_SERVICE and back
+//
 // # What it tells
 //
 // One log line per change of state; the indicator eurekaServer in the health; the metrics eureka.server.applications, .instances (by

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/eurekaserver/dashboard"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/rest"
 	"github.com/archimedes-go/archimedes/modules/health"
@@ -22,7 +23,7 @@ func Module(c *config.Config) fx.Option {
 		return fx.Options()
 	}
 	return fx.Module("eurekaserver", fx.Provide(newConfig, newCallers, newFile, newUser, newRegistry, newHandler,
-		web.AsMount(newMount), health.AsIndicator(newIndicator)))
+		newDashboardConfig, newDashboard, web.AsMount(newMount), web.AsMount(newPage), web.AsMount(newBesidePage), health.AsIndicator(newIndicator)))
 }
 
 func newConfig(c *config.Config) (registry.Config, error) {
@@ -81,10 +82,36 @@ func newHandler(p params) (*rest.Handler, error) {
 	return h, observe(p.Meters, p.Registry, h)
 }
 
-// newMount lets the user in, and nobody else when there is one. Whatever else shows or changes the registry, such as a dashboard,
-// is a mount behind the same guard.
+// newMount lets the user in, and nobody else when there is one. Whatever else shows or changes the registry is behind the same
+// guard.
 func newMount(h *rest.Handler, user User) web.Mount {
 	return web.Mount{Prefix: "/eureka", Handler: user.guard(h)}
+}
+
+func newDashboardConfig(c *config.Config) (dashboard.Config, error) {
+	return config.Bind(c, "eureka.dashboard", dashboard.DefaultConfig())
+}
+
+func newDashboard(cfg dashboard.Config, r *registry.Registry) *dashboard.Handler {
+	return dashboard.New(r, dashboard.WithConfig(cfg))
+}
+
+// newPage shows the dashboard where the settings say, the root of the program.
+func newPage(cfg dashboard.Config, h *dashboard.Handler, user User) web.Mount {
+	if !cfg.Enabled || cfg.Path == besides || cfg.Path+"/" == besides {
+		return web.Mount{}
+	}
+	return web.Mount{Prefix: cfg.Path, Handler: user.guard(h)}
+}
+
+// besides is where the dashboard is, wherever else it may be, with all that its page loads.
+const besides = "/eureka-ui/"
+
+func newBesidePage(cfg dashboard.Config, h *dashboard.Handler, user User) web.Mount {
+	if !cfg.Enabled {
+		return web.Mount{}
+	}
+	return web.Mount{Prefix: besides, Handler: user.guard(h)}
 }
 
 func newIndicator(r *registry.Registry) health.Indicator { return indicator(r) }
