@@ -106,9 +106,14 @@ func TestTheSecondOfTwoPeersTakesOverWithinAQuarterOfTheInterval(t *testing.T) {
 			defer agent.Close(context.Background())
 			second.awaitUp(t, "survivor", 1) // replicated
 
+			preferred := fmt.Sprint("localhost:", ports[0])
+			eventually(t, time.Minute, "the preferred server in use", func() bool { // a slow machine may have made it look away
+				all := carried.since(time.Time{})
+				return len(all) > 0 && all[len(all)-1].host == preferred && all[len(all)-1].answered
+			})
+
 			struck := time.Now()
 			first = fault.strike(t, first)
-			preferred := fmt.Sprint("localhost:", ports[0])
 			var met, took sent // the first renewal or fetch that meets the first server
 			eventually(t, 3*interval, "an answer of the second", func() bool {
 				met, took = sent{}, sent{}
