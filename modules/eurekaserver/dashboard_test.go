@@ -57,10 +57,11 @@ func TestARouteOfTheProgramWinsOverTheDashboard(t *testing.T) {
 }
 
 func TestTheDashboardHearsOfEachChangeUntilTheStop(t *testing.T) {
-	server := apptest.Start(t, starter.EurekaServer)
+	server := apptest.Start(t, starter.EurekaServer, apptest.YAML("server.compression.enabled: true\nspring.mvc.async.request-timeout: 100ms"))
 	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/eureka-ui/events", nil)
 	require.NoError(t, err)
 	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Accept-Encoding", "gzip") // which a stream must not get: frames would wait in it
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(r)
 	require.NoError(t, err)

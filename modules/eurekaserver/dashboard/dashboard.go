@@ -148,10 +148,10 @@ func (h *Handler) setStatus(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// How long changes are collected before one frame tells of them, and how often a silent stream shows that it lives.
 const (
-	collecting = 250 * time.Millisecond
-	keepAlive  = 15 * time.Second
+	collecting = 250 * time.Millisecond // how long changes are collected before one frame tells of them
+	apart      = time.Second            // how far apart frames are at least, since a page costs the server milliseconds
+	keepAlive  = 15 * time.Second       // how often a silent stream shows that it lives
 )
 
 // events tells a page that it is out of date, once per change, until the caller leaves or the server stops, which ends the
@@ -169,7 +169,7 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 		return http.NewResponseController(w).Flush() == nil
 	}
 	// The channel comes before the version: what happens between the two is told twice rather than never.
-	news := h.registry.News()
+	news, last := h.registry.News(), time.Time{}
 	if !send("data: " + h.version() + "\n\n") {
 		return
 	}
@@ -185,8 +185,9 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 			select {
 			case <-r.Context().Done():
 				return
-			case <-time.After(collecting):
+			case <-time.After(max(collecting, apart-time.Since(last))):
 			}
+			last = time.Now()
 			news = h.registry.News()
 			if !send("data: " + h.version() + "\n\n") {
 				return

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -150,4 +151,54 @@ func TestSelfPreservationIsSaid(t *testing.T) {
 		require.Contains(t, body, "Self-preservation is active")
 		require.Contains(t, body, ">2 min</time> ago", "the last renewal")
 	})
+}
+
+// flow is an answer that is read while it is written.
+type flow struct {
+	header http.Header
+	frames chan string
+}
+
+func (f flow) Header() http.Header         { return f.header }
+func (f flow) WriteHeader(int)             {}
+func (f flow) Flush()                      {}
+func (f flow) Write(b []byte) (int, error) { f.frames <- string(b); return len(b), nil }
+
+func TestChangesAtOnceAreOneFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := registry.New(registry.DefaultConfig())
+		f := flow{http.Header{}, make(chan string, 100)}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			dashboard.New(r).ServeHTTP(f, httptest.NewRequest("GET", "/eureka-ui/events", nil).WithContext(ctx))
+		}()
+		require.Equal(t, "data: 0\n\n", <-f.frames)
+		for i := range 50 {
+			register(t, r, "ORDERS", strings.Repeat("x", i+1))
+			time.Sleep(4 * time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+		require.Len(t, f.frames, 1)
+		<-f.frames
+		for i := range 1000 { // ten seconds of changes
+			register(t, r, "STOCK", strings.Repeat("x", i+1))
+			time.Sleep(10 * time.Millisecond)
+		}
+		require.InDelta(t, 10, len(f.frames), 1)
+		time.Sleep(2 * time.Second)
+		require.Contains(t, ask(dashboard.New(r), "GET", "/", nil).Body.String(), `data-version="`+last(f.frames)+`"`, "the last frame tells of the last change")
+		time.Sleep(time.Minute)
+		require.Equal(t, ":\n\n", <-f.frames, "a silent stream shows that it lives")
+		cancel()
+		<-done
+	})
+}
+
+func last(frames chan string) (version string) {
+	for len(frames) > 0 {
+		version = strings.TrimSpace(strings.TrimPrefix(<-frames, "data:"))
+	}
+	return version
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
+	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
 // What a page shows at most.
@@ -82,14 +83,14 @@ func (h *Handler) look(query string) view {
 	}
 	words := strings.Fields(strings.ToLower(query))
 	for _, l := range h.registry.Leases() {
-		i := h.instance(l)
-		if !i.matches(words) {
+		if !matches(l.Instance, words) {
 			continue
 		}
 		if v.Found++; v.Shown == maxShown {
 			continue
 		}
 		v.Shown++
+		i := h.instance(l)
 		if n := len(v.Services); n == 0 || v.Services[n-1].Name != i.App {
 			v.Services = append(v.Services, service{Name: i.App})
 		}
@@ -119,11 +120,11 @@ func (h *Handler) instance(l registry.Lease) instance {
 	return shown
 }
 
-func (i instance) matches(words []string) bool {
+func matches(i *wire.Instance, words []string) bool {
 	if len(words) == 0 {
 		return true
 	}
-	text := strings.ToLower(strings.Join([]string{i.App, i.ID, i.Host, i.Status, i.Zone, i.Version}, " "))
+	text := strings.ToLower(strings.Join([]string{i.App, i.ID(), i.HostName, i.Status.String(), i.Metadata.Get("zone"), i.Metadata.Get("version")}, " "))
 	for _, word := range words {
 		if !strings.Contains(text, word) {
 			return false

@@ -103,7 +103,13 @@ document.addEventListener("submit", async event => {
 const events = new EventSource(base + "events");
 events.onopen = () => { said("Live"); };
 events.onerror = () => { said("Not connected"); };
-events.onmessage = event => { if (event.data !== main().dataset.version) load(); };
+let newest;
+// A page that nobody sees waits until somebody does.
+function follow() {
+  if (document.visibilityState === "visible" && newest && newest !== main().dataset.version) load();
+}
+events.onmessage = event => { newest = event.data; follow(); };
+document.addEventListener("visibilitychange", follow);
 if (search.value) load(); // what the server left out, so that another search finds it
 setInterval(tick, 1000);
 setInterval(() => { if (document.visibilityState === "visible" && events.readyState === EventSource.OPEN) load(); }, 15000); // a renewal is no event
