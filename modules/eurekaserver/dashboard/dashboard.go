@@ -1,11 +1,10 @@
 package dashboard
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"html/template"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,8 +16,6 @@ import (
 
 //go:embed assets
 var assets embed.FS
-
-var page = template.Must(template.New("page.html").Funcs(template.FuncMap{"ago": ago, "lower": strings.ToLower}).ParseFS(assets, "assets/page.html"))
 
 // root is where everything but the page lives.
 const root = "/eureka-ui/"
@@ -98,13 +95,10 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 	}
 	v := h.look(r.URL.Query().Get("q"))
 	v.Base = base(r.URL.Path)
-	var text bytes.Buffer
-	if err := page.Execute(&text, v); err != nil { // a fault of the template: no caller causes it
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
+	var t text
+	t.page(v)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(text.Bytes())
+	_, _ = io.WriteString(w, t.String())
 }
 
 // setStatus takes an instance out of service or back. The form says which.

@@ -19,7 +19,7 @@ const (
 	maxEvents = 30
 )
 
-// view is what the template sees.
+// view is what the page shows.
 type view struct {
 	Base     string
 	Version  string
