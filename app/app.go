@@ -137,13 +137,16 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	if err := a.startLogging(); err != nil {
 		return err
 	}
-	a.logStarting()
-	a.logCertificates()
-	lifetime, err := config.Bind(a.cfg, "spring.lifecycle", defaultLifetime())
+	main, err := config.Bind(a.cfg, "spring.main", life{})
 	if err != nil {
 		return err
 	}
-	main, err := config.Bind(a.cfg, "spring.main", life{})
+	if err := a.showBanner(main.Banner); err != nil {
+		return err
+	}
+	a.logStarting()
+	a.logCertificates()
+	lifetime, err := config.Bind(a.cfg, "spring.lifecycle", defaultLifetime())
 	if err != nil {
 		return err
 	}

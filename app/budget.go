@@ -46,7 +46,8 @@ type phases struct {
 
 // life is what "spring.main" can say of how long a program lives.
 type life struct {
-	KeepAlive bool `config:"keep-alive"` // go on when there is nothing left to do; default false
+	KeepAlive bool       `config:"keep-alive"`  // go on when there is nothing left to do; default false
+	Banner    bannerMode `config:"banner-mode"` // console, log or off: where banner.txt is shown; default console, off with structured logging
 }
 
 // parts is what an application drives itself.

@@ -38,6 +38,7 @@
 //	spring.application.name: orders
 //	spring.application.version: 1.2.0          # default: what the build says
 //	spring.main.log-startup-info: true
+//	spring.main.banner-mode: console           # or log, off: where banner.txt is shown, when there is one
 //	spring.main.keep-alive: false              # true: go on when there is nothing left to do
 //	spring.lifecycle.timeout-per-shutdown-phase: 30s
 //	debug: false
