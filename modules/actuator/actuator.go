@@ -72,7 +72,7 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request) {
 	if !endpoint.AllowRead(w, r) {
 		return
 	}
-	self := inbound.Scheme(r) + "://" + r.Host + h.base
+	self := inbound.Scheme(r) + "://" + r.Host + inbound.Of(r).Root + h.base
 	links := map[string]link{"self": {Href: self}}
 	for _, e := range h.order {
 		links[e.ID] = link{Href: self + "/" + e.ID}

@@ -3,6 +3,7 @@ package actuator_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -71,6 +72,23 @@ func TestTheIndexLinksWhatIsExposed(t *testing.T) {
 	require.NoError(t, json.Unmarshal(ask(handler(actuator.DefaultConfig()), "GET", "/actuator", "").Body.Bytes(), &index))
 	require.Equal(t, "http://host:8080/actuator/health", index.Links["health"].Href)
 	require.Len(t, index.Links, 3)
+}
+
+func TestTheIndexLinksWhereCallersReachIt(t *testing.T) {
+	for name, header := range map[string]http.Header{
+		"/shop": {}, "https://shop.example/api": {"X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"shop.example"}, "X-Forwarded-Prefix": {"/api"}},
+	} {
+		a := apptest.Start(t, starter.Web, apptest.YAML("server: {servlet.context-path: /shop, forward-headers-strategy: framework}"))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL+"/actuator", nil)
+		require.NoError(t, err)
+		request.Header = header
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		response.Body.Close()
+		require.Contains(t, string(body), name+"/actuator/health\"")
+	}
 }
 
 func TestHealthAndInfoHaveSpringsShapes(t *testing.T) {

@@ -71,7 +71,7 @@ func (t *ServerTracer) End(span trace.Span, status int, err error) {
 
 func requestAttributes(r *http.Request, method, original, route string) []attribute.KeyValue {
 	attributes := make([]attribute.KeyValue, 0, 12)
-	attributes = append(attributes, semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(inbound.Scheme(r)), semconv.URLPath(r.URL.Path))
+	attributes = append(attributes, semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(inbound.Scheme(r)), semconv.URLPath(inbound.Path(r)))
 	if original != "" {
 		attributes = append(attributes, semconv.HTTPRequestMethodOriginal(original))
 	}

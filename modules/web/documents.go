@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
 )
 
@@ -59,7 +60,7 @@ func (d *documents) attributes(c echo.Context, p *Problem) map[string]any {
 		document["trace"] = string(panicked.Stack)
 	}
 	if includes(d.cfg.IncludePath, "path") {
-		document["path"] = c.Request().URL.Path
+		document["path"] = inbound.Path(c.Request())
 	}
 	return document
 }

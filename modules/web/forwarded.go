@@ -18,14 +18,14 @@ const privateNetworks = "10.0.0.0/8, 192.168.0.0/16, 169.254.0.0/16, 127.0.0.0/8
 
 // forwarded believes what proxies of the own estate say of their callers, as Tomcat's RemoteIpValve does, and nobody else.
 type forwarded struct {
-	on       bool
-	rfc7239  bool // the header Forwarded counts, too (Spring's ForwardedHeaderFilter)
-	networks []netip.Prefix
-	pattern  *regexp.Regexp // in place of networks
+	on        bool
+	framework bool // the headers Forwarded and X-Forwarded-Prefix count, too (Spring's ForwardedHeaderFilter)
+	networks  []netip.Prefix
+	pattern   *regexp.Regexp // in place of networks
 }
 
 func newForwarded(cfg Config) (*forwarded, error) {
-	f := &forwarded{on: cfg.ForwardHeaders == "native" || cfg.ForwardHeaders == "framework", rfc7239: cfg.ForwardHeaders == "framework"}
+	f := &forwarded{on: cfg.ForwardHeaders == "native" || cfg.ForwardHeaders == "framework", framework: cfg.ForwardHeaders == "framework"}
 	text := cfg.Tomcat.RemoteIP.InternalProxies
 	if text == "" {
 		text = privateNetworks
@@ -75,13 +75,17 @@ func (f *forwarded) apply(r *http.Request) *http.Request {
 	}
 	proto, host := firstOf(r.Header.Get("X-Forwarded-Proto")), firstOf(r.Header.Get("X-Forwarded-Host"))
 	chain := strings.Join(r.Header["X-Forwarded-For"], ",")
-	if elements := r.Header["Forwarded"]; f.rfc7239 && len(elements) > 0 {
+	if elements := r.Header["Forwarded"]; f.framework && len(elements) > 0 {
 		chain, proto, host = parseForwarded(strings.Join(elements, ","))
 	}
 	if proto = strings.ToLower(proto); proto != "http" && proto != "https" {
 		proto = ""
 	}
-	r = inbound.With(r, inbound.Hop{Peer: r.RemoteAddr, Scheme: proto})
+	hop := inbound.Hop{Peer: r.RemoteAddr, Scheme: proto}
+	if f.framework {
+		hop.Root = parsePrefix(r.Header["X-Forwarded-Prefix"])
+	}
+	r = inbound.With(r, hop)
 	if host != "" && !strings.ContainsAny(host, " /\\@?#\"<>") {
 		r.Host = withPort(host, firstOf(r.Header.Get("X-Forwarded-Port")), proto)
 	}
@@ -148,4 +152,20 @@ func parseForwarded(text string) (chain, proto, host string) {
 		}
 	}
 	return strings.Join(clients, ","), proto, host
+}
+
+// parsePrefix joins the paths under which proxies serve us, outermost first. One that is no plain path counts for nothing.
+func parsePrefix(values []string) string {
+	whole := ""
+	for _, one := range strings.Split(strings.Join(values, ","), ",") {
+		one = strings.TrimRight(strings.TrimSpace(one), "/")
+		if one == "" {
+			continue
+		}
+		if one[0] != '/' || strings.HasPrefix(one, "//") || strings.ContainsAny(one, " \\?#\"<>") || strings.Contains(one, "..") {
+			return ""
+		}
+		whole += one
+	}
+	return whole
 }

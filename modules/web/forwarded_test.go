@@ -15,6 +15,35 @@ import (
 // seen is what a handler learns of its caller.
 type seen struct{ IP, Scheme, Host string }
 
+func TestOnlyTheFrameworkStrategyBelievesAPrefix(t *testing.T) {
+	for _, one := range []struct {
+		name, strategy string
+		prefix         []string
+		want           string
+	}{
+		{"framework", "framework", []string{"/api/"}, "/api/nowhere"},
+		{"of several proxies", "framework", []string{"/outer, /api"}, "/outer/api/nowhere"},
+		{"one that is no path", "framework", []string{"/api", "https://evil.example"}, "/shop/nowhere"},
+		{"or leads to another host", "framework", []string{"//evil.example"}, "/shop/nowhere"},
+		{"native does not know it, as Tomcat", "native", []string{"/api"}, "/shop/nowhere"},
+		{"none", "none", []string{"/api"}, "/shop/nowhere"},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			s := serve(t, "server.servlet.context-path: /shop\nserver.forward-headers-strategy: "+one.strategy, func(*echo.Echo) {})
+			defer s.RequireStop()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/nowhere", nil)
+			require.NoError(t, err)
+			request.Header["X-Forwarded-Prefix"] = one.prefix
+			response, err := s.client.Do(request)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			var problem struct{ Instance string }
+			require.NoError(t, json.NewDecoder(response.Body).Decode(&problem))
+			require.Equal(t, one.want, problem.Instance)
+		})
+	}
+}
+
 func TestProxiesAreBelievedAsTheStrategySays(t *testing.T) {
 	forged := http.Header{
 		"X-Forwarded-For": {"1.2.3.4, 10.1.1.1"}, "X-Real-Ip": {"1.2.3.4"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Ssl": {"on"},

@@ -11,6 +11,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 )
 
 // Problem is an RFC 9457 problem document. As an error of a handler it is sent as it is.
@@ -139,7 +141,7 @@ func (p *Problem) send(c echo.Context) error {
 	set("detail", p.Detail)
 	document["instance"] = p.Instance
 	if p.Instance == "" {
-		document["instance"] = c.Request().URL.Path
+		document["instance"] = inbound.Path(c.Request())
 	}
 	if span := trace.SpanContextFromContext(c.Request().Context()); span.HasTraceID() {
 		document["traceId"] = span.TraceID().String()
