@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func TestWhatRefusesARequestIsAProblemToo(t *testing.T) {
 		method, path string
 		status       int
 		allow        string
-	}{{"GET", "/stock", 409, ""}, {"DELETE", "/stock", 405, "OPTIONS, GET, PUT"}, {"GET", "/none", 404, ""}, {"GET", "/bad-extra", 500, ""}} {
+	}{{"GET", "/stock", 409, ""}, {"DELETE", "/stock", 405, "OPTIONS, GET, HEAD, PUT"}, {"GET", "/none", 404, ""}, {"GET", "/bad-extra", 500, ""}} {
 		response, body := s.ask(t, one.method, one.path, nil)
 		require.Equal(t, one.status, response.StatusCode, body)
 		require.Equal(t, one.allow, response.Header.Get("Allow"))
@@ -93,6 +94,14 @@ func TestWhatRefusesARequestIsAProblemToo(t *testing.T) {
 	}
 	response, _ := s.ask(t, "OPTIONS", "/stock", nil)
 	require.Equal(t, http.StatusNoContent, response.StatusCode)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/stock", nil)
+	require.NoError(t, err)
+	request.Header.Set("X-Large", strings.Repeat("x", 8<<10))
+	response, err = s.client.Do(request)
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, response.StatusCode, "at the limit, not 4 KB above it")
+	require.Equal(t, "application/problem+json", response.Header.Get("Content-Type"))
 	response, body := s.ask(t, "HEAD", "/none", nil)
 	require.Equal(t, "404 ", fmt.Sprint(response.StatusCode, " ", body))
 }

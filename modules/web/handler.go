@@ -45,6 +45,7 @@ func newEcho(cfg Config, lasting *lasting, tracer *telemetry.ServerTracer, log *
 	e.IPExtractor = echo.ExtractIPDirect() // Echo's default believes what callers say of themselves; see forwarded
 	e.SchemeExtractor = inbound.Scheme
 	e.Validator = validation{}
+	answerHead(e)
 	o := &observer{tracer: tracer, deadline: cfg.DeadlineHeader, lasting: lasting, timeout: cfg.RequestTimeout, documents: newDocuments(cfg), log: log}
 	e.HTTPErrorHandler = o.sendProblem
 	if onError != nil {
@@ -66,6 +67,32 @@ func newEcho(cfg Config, lasting *lasting, tracer *telemetry.ServerTracer, log *
 		e.Use(files.middleware)
 	}
 	return e
+}
+
+// answerHead has every GET route answer HEAD, too, as Spring MVC does: net/http leaves the body out. A HEAD route of the program's
+// own wins. It is no entry of Routes.
+func answerHead(e *echo.Echo) {
+	type place struct{ host, path string }
+	own := make(map[place]bool)
+	e.OnAddRouteHandler = func(host string, route echo.Route, handler echo.HandlerFunc, middleware []echo.MiddlewareFunc) {
+		at := place{host, route.Path}
+		switch route.Method {
+		case http.MethodHead:
+			own[at] = true
+		case http.MethodGet:
+			if own[at] {
+				return
+			}
+			router := e.Router()
+			if host != "" {
+				router = e.Routers()[host]
+			}
+			for _, m := range slices.Backward(middleware) {
+				handler = m(handler)
+			}
+			router.Add(http.MethodHead, route.Path, handler)
+		}
+	}
 }
 
 // assemble adds routes, and mounts where no route is in the way.
@@ -205,31 +232,45 @@ func bottom(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// under serves only paths below a prefix, without it.
+// under serves only paths below a prefix, without it, which inbound.Path knows.
 func under(prefix string, next, otherwise http.Handler) http.Handler {
 	if prefix == "" {
 		return next
 	}
-	stripped := http.StripPrefix(prefix, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, ok := strings.CutPrefix(r.URL.Path, prefix)
-		switch {
-		case !ok || rest != "" && rest[0] != '/':
+		if !ok || rest != "" && rest[0] != '/' {
 			otherwise.ServeHTTP(w, r)
-		case rest == "":
-			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = "/", ""
-			next.ServeHTTP(w, r)
-		default:
-			stripped.ServeHTTP(w, r)
+			return
 		}
+		below := *r.URL
+		below.Path, below.RawPath = cmp.Or(rest, "/"), strings.TrimPrefix(r.URL.RawPath, prefix)
+		hop := inbound.Of(r)
+		hop.Root = cmp.Or(hop.Root, prefix) // a proxy that says under what it serves us knows better
+		r = inbound.With(r, hop)
+		r.URL = &below
+		next.ServeHTTP(w, r)
 	})
 }
 
-// outside answers for paths that are not below the context path.
-func outside(e *echo.Echo) http.Handler {
+// failing answers what comes with an error.
+func failing(e *echo.Echo, err error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.HTTPErrorHandler(err, e.NewContext(r, w)) })
+}
+
+// limitHeader refuses a request line and headers of more than limit bytes: net/http itself lets 4 KB more pass before it breaks off.
+func limitHeader(limit int, next, refuse http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := e.NewContext(r, w)
-		e.HTTPErrorHandler(echo.ErrNotFound, c)
+		size := len(r.Method) + len(r.RequestURI) + len(r.Proto) + len("  \r\nHost: \r\n") + len(r.Host)
+		for name, values := range r.Header {
+			for _, v := range values {
+				size += len(name) + len(v) + len(": \r\n")
+			}
+		}
+		if size > limit {
+			refuse.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }

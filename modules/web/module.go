@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -202,7 +203,8 @@ func newServerFor(p serverParams) (*Server, error) {
 			return nil, err
 		}
 	}
-	handler := under(p.Config.contextPath(), p.Echo, outside(p.Echo))
+	handler := limitHeader(int(p.Config.MaxHeader), under(p.Config.contextPath(), p.Echo, failing(p.Echo, echo.ErrNotFound)),
+		failing(p.Echo, echo.NewHTTPError(http.StatusRequestHeaderFieldsTooLarge)))
 	return newServer(p.Config, handler, p.Lasting, secure, p.Listeners, p.Registrations, p.Availability, p.Log, func() {
 		_ = p.Shutdowner.Shutdown(fx.ExitCode(1)) // an error means that the program ends already
 	}), nil

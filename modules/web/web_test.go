@@ -242,6 +242,44 @@ func TestTheContextPathIsAPrefixOfEverything(t *testing.T) {
 	}
 }
 
+func TestAPathIsToldAsTheCallerWroteIt(t *testing.T) {
+	for yaml, member := range map[string]string{"": "instance", "spring.mvc.problemdetails.enabled: false": "path"} {
+		s := serve(t, "server.servlet.context-path: /shop\n"+yaml, hello)
+		_, body, _ := s.get(t, "/nowhere/a%2Fb")
+		var document map[string]any
+		require.NoError(t, json.Unmarshal([]byte(body), &document), body)
+		require.Equal(t, "/shop/nowhere/a/b", document[member])
+		s.RequireStop()
+	}
+}
+
+func TestHeadIsAnsweredWhereGetIs(t *testing.T) {
+	var through []string
+	note := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { through = append(through, c.Request().Method); return next(c) }
+	}
+	s := serve(t, "", func(e *echo.Echo) {
+		e.GET("/orders/:id", func(c echo.Context) error { return c.String(http.StatusOK, "order "+c.Param("id")) }, note)
+		e.HEAD("/own", func(c echo.Context) error { return c.NoContent(http.StatusAccepted) })
+		e.GET("/own", func(c echo.Context) error { return c.String(http.StatusOK, "own") })
+		e.POST("/orders", func(c echo.Context) error { return c.NoContent(http.StatusCreated) })
+	})
+	defer s.RequireStop()
+	for path, want := range map[string]int{"/orders/7": 200, "/own": 202, "/orders": 405, "/nowhere": 404} {
+		response, err := s.client.Head(s.url + path)
+		require.NoError(t, err)
+		response.Body.Close()
+		require.Equal(t, want, response.StatusCode, path)
+	}
+	require.Equal(t, []string{http.MethodHead}, through)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.url+"/orders/7", nil)
+	require.NoError(t, err)
+	response, err := s.client.Do(request)
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, "OPTIONS, GET, HEAD", response.Header.Get("Allow"))
+}
+
 func TestMountsServeTreesAndGiveWayToRoutes(t *testing.T) {
 	mount := func(name, prefix string) any {
 		return web.AsMount(func() web.Mount {
