@@ -9,6 +9,8 @@
 //
 //	app.Run(starter.Service, fx.Provide(web.AsRoutes(newOrders)))
 //
+// A GET route answers HEAD, too, unless the program has one.
+//
 // An error that a handler returns becomes a problem document (RFC 9457) with the trace id: a [Problem] as it is, an
 // echo.HTTPError with its code and text, anything else as 500 without its text. A panic is a 500, too, and the server lives. A type
 // of the program's own gets its status by one method:
@@ -50,7 +52,8 @@
 //	compression: {enabled: true, min-response-size: 2KB, mime-types: [text/html, application/json]}
 //
 // The caller's address, scheme and host are the socket's, whatever headers say, unless proxies are believed. Then X-Forwarded-For,
-// -Proto, -Host and -Port of proxies with a private address count, as in Tomcat; framework reads Forwarded (RFC 7239), too:
+// -Proto, -Host and -Port of proxies with a private address count, as in Tomcat; framework reads Forwarded (RFC 7239)
+// and X-Forwarded-Prefix, too:
 //
 //	forward-headers-strategy: native    # none; native by default on Kubernetes and other cloud platforms, as in Spring
 //	tomcat.remoteip.internal-proxies: 10.1.0.0/16
