@@ -152,6 +152,7 @@ func TestWhatCannotBeUsedIsNamedWithItsKeyAndWhatToDo(t *testing.T) {
 	mixed, err := pkcs12.Modern.Encode(foreignKey, pair.Leaf, nil, "right")
 	require.NoError(t, err)
 	p12, wrong, java, garbage := file("a.p12", store), file("mixed.p12", mixed), file("a.jks", []byte{0xFE, 0xED, 0xFE, 0xED, 0, 0}), file("garbage", []byte("nothing"))
+	pemFile := file("a.p12.pem", []byte("-----BEGIN CERTIFICATE-----\n"))
 	const pemB, jksB = "spring.ssl.bundle.pem.b.", "spring.ssl.bundle.jks.b."
 	for _, one := range []struct{ name, yaml, key, says, advice string }{
 		{"expired", fmt.Sprintf(pemB+"keystore: {certificate: %s, private-key: %s}", expired.CertificateFile, expired.KeyFile), pemB + "keystore.certificate", "expired at 20", "valid now"},
@@ -164,6 +165,7 @@ func TestWhatCannotBeUsedIsNamedWithItsKeyAndWhatToDo(t *testing.T) {
 		{"wrong password", fmt.Sprintf(jksB+"keystore: {location: %s, password: wrong}", p12), jksB + "keystore.password", "does not open", "password"},
 		{"mismatched store", fmt.Sprintf(jksB+"keystore: {location: %s, password: right}", wrong), jksB + "keystore.location", "does not belong", "anew"},
 		{"Java's format", fmt.Sprintf(jksB+"keystore: {location: %s, password: x}", java), jksB + "keystore.location", "JKS", "keytool -importkeystore"},
+		{"PEM for PKCS12", fmt.Sprintf(jksB+"keystore: {location: %s, password: x}", pemFile), jksB + "keystore.location", "PEM", "spring.ssl.bundle.pem"},
 		{"no store", fmt.Sprintf(jksB+"keystore: {location: %s, password: x}", garbage), jksB + "keystore.location", garbage, "PKCS12"},
 		{"unknown bundle", "spring.ssl.bundle.pem.other.truststore.certificate: x", "spring.ssl.bundle.", `no bundle called "b"; known are other`, "spring.ssl.bundle.pem.b"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -285,8 +286,14 @@ func (e *BindError) Action() string {
 	if errors.Is(e.Err, syscall.EADDRINUSE) {
 		return fmt.Sprintf("Stop the process that listens on port %d or set %s to another value (0 picks a free one).", e.Port, e.Key)
 	}
-	return fmt.Sprintf("Set %s, and the address beside it, to what this machine can listen on.", e.Key)
+	return fmt.Sprintf("Set %s to what this machine can listen on.", e.Keys()[0])
 }
 
 // Keys is for the failure report.
-func (e *BindError) Keys() []string { return []string{e.Key} }
+func (e *BindError) Keys() []string {
+	var lookup *net.DNSError
+	if errors.As(e.Err, &lookup) || errors.Is(e.Err, syscall.EADDRNOTAVAIL) {
+		return []string{strings.TrimSuffix(e.Key, "port") + "address"}
+	}
+	return []string{e.Key}
+}

@@ -155,6 +155,15 @@ func TestATakenPortFailsTheStartAndNothingIsRegistered(t *testing.T) {
 	require.Empty(t, r.steps)
 }
 
+func TestAnAddressThatIsNotThisMachinesIsNamed(t *testing.T) {
+	cfg := configtest.FromYAML(t, "server: {port: 0, address: 192.0.2.1}") // of documents only
+	app := fx.New(fx.NopLogger, fx.Supply(cfg, slog.New(slog.DiscardHandler)), telemetry.Module(cfg), health.Module(cfg), web.Module(cfg), web.Root())
+	var failed *web.BindError
+	require.ErrorAs(t, app.Start(t.Context()), &failed)
+	require.Equal(t, []string{"server.address"}, failed.Keys())
+	require.Contains(t, failed.Action(), "server.address")
+}
+
 func TestErrorsAreProblems(t *testing.T) {
 	s := serve(t, "", func(e *echo.Echo) {
 		e.GET("/secret", func(echo.Context) error { return errors.New("password is hunter2") })
