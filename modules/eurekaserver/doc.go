@@ -63,7 +63,7 @@
 // # Dashboard
 //
 // The page at / and at /eureka-ui/ shows services, instances, renewals and events, and follows them; see package dashboard. A
-// route of the program's at one of these wins.
+// route of the program's at one of these wins, and so does one such as /* or a static index.html at /, with one warning.
 //
 //	eureka.dashboard:
 //	  enabled: true
@@ -75,5 +75,5 @@
 // status), .instances.restored, .renewals.expected, .renewals.minute, .self.preservation, .evictions, .requests (by operation and
 // outcome).
 //
-// Remote regions are not: a request that names some is answered with what is here.
+// Remote regions are not: a fetch that names some is answered with what is registered here, and one warning says so.
 package eurekaserver

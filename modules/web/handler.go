@@ -24,7 +24,7 @@ type Routes interface{ Routes(*echo.Echo) }
 // Mount is a handler for a whole tree of paths, such as the actuator. It sees the path with the prefix, without the context
 // path.
 type Mount struct {
-	Prefix  string // such as /actuator; "/" is exactly that path
+	Prefix  string // such as /actuator; "/" is exactly that path, unless the program has a route or an index.html there
 	Handler http.Handler
 }
 
@@ -95,8 +95,8 @@ func answerHead(e *echo.Echo) {
 	}
 }
 
-// assemble adds routes, and mounts where no route is in the way.
-func assemble(e *echo.Echo, routes []Routes, mounts []Mount, log *slog.Logger) {
+// assemble adds routes, and mounts where nothing of the program's own is in the way.
+func assemble(e *echo.Echo, routes []Routes, mounts []Mount, files *static, log *slog.Logger) {
 	for _, r := range routes {
 		r.Routes(e)
 	}
@@ -109,10 +109,15 @@ func assemble(e *echo.Echo, routes []Routes, mounts []Mount, log *slog.Logger) {
 			continue
 		}
 		prefix := strings.TrimSuffix(m.Prefix, "/")
-		for _, path := range []string{cmp.Or(prefix, "/"), prefix + "/*"} {
-			if prefix == "" && path != "/" {
+		if prefix == "" {
+			if by := front(e, files); by != "" {
+				log.Warn("the program's own front page takes the place of a built-in one", "path", "/", "by", by)
 				continue
 			}
+			e.Any("/", echo.WrapHandler(m.Handler))
+			continue
+		}
+		for _, path := range []string{prefix, prefix + "/*"} {
 			if taken[path] {
 				log.Warn("a route of the program takes the place of a built-in one", "path", path)
 				continue
@@ -120,6 +125,22 @@ func assemble(e *echo.Echo, routes []Routes, mounts []Mount, log *slog.Logger) {
 			e.Any(path, echo.WrapHandler(m.Handler))
 		}
 	}
+}
+
+// front returns what of the program answers at exactly "/", a route such as /* or a file, or "" when nothing does. Other mounts are
+// behind prefixes of their own, more special than any such route.
+func front(e *echo.Echo, files *static) string {
+	c := e.NewContext(nil, nil)
+	e.Router().Find(http.MethodGet, "/", c)
+	for _, route := range e.Routes() {
+		if route.Path == c.Path() && route.Method != echo.RouteNotFound {
+			return route.Path
+		}
+	}
+	if files.has("index.html") {
+		return "index.html"
+	}
+	return ""
 }
 
 // observer makes the span of each request, recovers panics, and turns errors into answers.

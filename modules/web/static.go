@@ -157,6 +157,19 @@ func (s *static) serve(c echo.Context) error {
 	return echo.ErrNotFound
 }
 
+// has reports whether there is a file of that name.
+func (s *static) has(name string) bool {
+	if s == nil {
+		return false
+	}
+	for _, folder := range s.folders {
+		if info, err := fs.Stat(folder, name); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
+
 // send reports false when there is nothing to send, as for a folder.
 func (s *static) send(c echo.Context, folder int, name string, file fs.File) (bool, error) {
 	info, err := file.Stat()

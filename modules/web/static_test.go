@@ -12,8 +12,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/fx"
 
 	"github.com/archimedes-go/archimedes/config"
+	"github.com/archimedes-go/archimedes/modules/web"
 )
 
 // site is what a program was compiled with.
@@ -40,6 +42,25 @@ func serveSite(t *testing.T, yaml string) *running {
 		e.GET("/gone", func(echo.Context) error { return echo.ErrNotFound })
 		e.POST("/app.js", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 	})
+}
+
+func TestAnIndexPageWinsOverAMountAtTheRootWithOneWarning(t *testing.T) {
+	files := site("")
+	root := fx.Provide(web.AsMount(func() web.Mount {
+		return web.Mount{Prefix: "/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "mount") })}
+	}))
+	for _, want := range []string{"<h1>home</h1>", "mount"} {
+		if want == "mount" {
+			delete(files, "static/index.html")
+		}
+		c, err := config.Load(config.Options{NoFiles: true, Embedded: []fs.FS{files}})
+		require.NoError(t, err)
+		s := serveConfig(t, c, func(*echo.Echo) {}, root)
+		_, body, _ := s.get(t, "/")
+		require.Equal(t, want, body)
+		require.Equal(t, want != "mount", strings.Contains(s.logs.String(), "takes the place of a built-in one"))
+		s.RequireStop()
+	}
 }
 
 func TestEmbeddedFilesAreServedWhereNoRouteIs(t *testing.T) {

@@ -306,6 +306,36 @@ func TestMountsServeTreesAndGiveWayToRoutes(t *testing.T) {
 	require.Contains(t, s.logs.String(), "takes the place")
 }
 
+func TestAFrontPageOfTheProgramWinsOverAMountThere(t *testing.T) {
+	ok := func(c echo.Context) error { return c.String(200, "mine") }
+	for name, c := range map[string]struct {
+		routes func(*echo.Echo)
+		want   map[string]string
+		warned int
+	}{
+		"none":        {func(*echo.Echo) {}, map[string]string{"/": "mount /", "/tree": "mount /tree"}, 0},
+		"a catch-all": {func(e *echo.Echo) { e.GET("/*", ok) }, map[string]string{"/": "mine", "/x": "mine", "/tree": "mount /tree", "/tree/a": "mount /tree/a"}, 1},
+		"any method":  {func(e *echo.Echo) { e.Any("/*", ok) }, map[string]string{"/": "mine", "/tree/a": "mount /tree/a"}, 1},
+		"elsewhere":   {func(e *echo.Echo) { e.GET("/x/*", ok); e.GET("/y", ok) }, map[string]string{"/": "mount /", "/x/": "mine"}, 0},
+		"a 404 page":  {func(e *echo.Echo) { e.RouteNotFound("/*", ok) }, map[string]string{"/": "mount /", "/x": "mine"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mount := func(prefix string) any {
+				return web.AsMount(func() web.Mount {
+					return web.Mount{Prefix: prefix, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "mount ", r.URL.Path) })}
+				})
+			}
+			s := serve(t, "", c.routes, fx.Provide(mount("/"), mount("/tree")))
+			defer s.RequireStop()
+			for path, want := range c.want {
+				_, body, _ := s.get(t, path)
+				require.Equal(t, want, body, path)
+			}
+			require.Equal(t, c.warned, strings.Count(s.logs.String(), "takes the place of a built-in one"), s.logs.String())
+		})
+	}
+}
+
 func TestARequestIsASpanNamedByItsRoute(t *testing.T) {
 	s := serve(t, "", hello)
 	defer s.RequireStop()
