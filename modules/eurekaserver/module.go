@@ -74,7 +74,7 @@ type params struct {
 }
 
 func newHandler(p params) (*rest.Handler, error) {
-	h := rest.New(p.Registry, rest.WithConfig(p.Config))
+	h := rest.New(p.Registry, rest.WithConfig(p.Config), rest.WithLogger(p.Log))
 	lifecycle.Run(p.Hooks, p.Log, "eureka server documents", h.Run)
 	if p.Meters == nil {
 		return h, nil

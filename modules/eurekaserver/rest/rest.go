@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -34,6 +35,8 @@ type Handler struct {
 	limiter   limiter
 	counters  counters
 	started   time.Time
+	log       *slog.Logger
+	regions   sync.Once // that there are none was said
 }
 
 // Option adjusts a [Handler].
@@ -42,9 +45,14 @@ type Option func(*Handler)
 // WithConfig limits fetches as cfg says. Default: nothing is limited.
 func WithConfig(cfg Config) Option { return func(h *Handler) { h.limiter = newLimiter(cfg) } }
 
+// WithLogger says what an operator should know of callers. Default: nothing is said.
+func WithLogger(log *slog.Logger) Option {
+	return func(h *Handler) { h.log = log.With("logger", "eureka.server") }
+}
+
 // New returns the handler of a registry.
 func New(r *registry.Registry, opts ...Option) *Handler {
-	h := &Handler{registry: r, started: time.Now()}
+	h := &Handler{registry: r, started: time.Now(), log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(h)
 	}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -288,4 +289,19 @@ func TestVIPsAreFoundCaseSensitivelyWithAHashOfTheirOwn(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none.Applications)
 	require.Equal(t, discovery.Down, found.Applications[0].Instances[0].Status)
+}
+
+func TestRemoteRegionsAreAnsweredFromHereAndSaidOnce(t *testing.T) {
+	var log bytes.Buffer
+	a := api{t, rest.New(registry.New(registry.DefaultConfig()), rest.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))}
+	require.Equal(t, 204, a.do("POST", "apps/ORDERS", document("one", "UP", 1)).Code)
+	for _, path := range []string{"apps", "apps/", "apps/delta"} {
+		plain := a.do("GET", path, "").Body.String()
+		for _, regions := range []string{"", "us-east-1", "eu-west-1,us-east-1"} {
+			w := a.do("GET", path+"?regions="+regions, "")
+			require.Equal(t, 200, w.Code)
+			require.Equal(t, plain, w.Body.String())
+		}
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "remote regions"), log.String())
 }
