@@ -2,7 +2,6 @@ package loadbalancer
 
 import (
 	"math/bits"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
@@ -13,7 +12,10 @@ import (
 // counts. A request without a key goes to any instance.
 type consistentHash struct{}
 
-func (consistentHash) Pick(v *View, r Request) int {
+// Pick implements [Strategy].
+func (c consistentHash) Pick(v *View, r Request) int { return c.pick(v, &r) }
+
+func (consistentHash) pick(v *View, r *Request) int {
 	key := r.Key
 	if key == "" {
 		key = headerOf(r.Header, v.settings.ConsistentHash.Header)
@@ -22,53 +24,48 @@ func (consistentHash) Pick(v *View, r Request) int {
 		key = cookieOf(r.Header, v.settings.ConsistentHash.Cookie)
 	}
 	if key == "" || v.Len() == 1 {
-		return rand.IntN(v.Len())
+		return anyOf(v.Len())
 	}
-	return v.reach().find(hash(key))
+	return v.shares().find(hash(key))
 }
 
-// pointsEach is how many points an instance has on the ring: the more, the more even are the shares, but the less of it fits into a
-// cache; these give about ±12 %.
+// pointsEach is how many points an instance has on the ring: the more, the more even are the shares; these give about ±12 %.
 const pointsEach = 64
 
-// ring holds points, sorted by place. A key belongs to the first point that is not before it.
-type ring struct {
-	points []point
-	starts []uint32 // by the first bits of a place: the first point that has them, or more
-	shift  int
-}
+// ring holds points, sorted by place. A key belongs to the first point that is not before its part of the ring.
+type ring []point
 
 type point struct{ place, instance uint32 }
 
 // newRing sorts the points by counting, since their places are spread evenly: a thousand instances take a millisecond or two.
-func newRing(instances []*discovery.Instance) *ring {
+func newRing(instances []*discovery.Instance) ring {
 	n := len(instances) * pointsEach
 	size := bits.Len(uint(n))
-	r := &ring{points: make([]point, n), starts: make([]uint32, 1<<size+1), shift: 32 - size}
-	unsorted := make([]point, 0, n)
+	points, unsorted := make(ring, n), make(ring, 0, n)
+	starts, shift := make([]uint32, 1<<size+1), 32-size
 	for i, instance := range instances {
 		at := hash(instance.ID)
 		for range pointsEach {
 			at = mix(at + 0x9e3779b97f4a7c15)
 			p := point{uint32(at >> 32), uint32(i)}
 			unsorted = append(unsorted, p)
-			r.starts[p.place>>r.shift+1]++
+			starts[p.place>>shift+1]++
 		}
 	}
-	for i := 1; i < len(r.starts); i++ {
-		r.starts[i] += r.starts[i-1]
+	for i := 1; i < len(starts); i++ {
+		starts[i] += starts[i-1]
 	}
-	next := slices.Clone(r.starts)
+	next := slices.Clone(starts)
 	for _, p := range unsorted {
-		part := p.place >> r.shift
+		part := p.place >> shift
 		i := next[part]
 		next[part]++
-		for ; i > r.starts[part] && before(instances, p, r.points[i-1]); i-- {
-			r.points[i] = r.points[i-1]
+		for ; i > starts[part] && before(instances, p, points[i-1]); i-- {
+			points[i] = points[i-1]
 		}
-		r.points[i] = p
+		points[i] = p
 	}
-	return r
+	return points
 }
 
 // before orders points by place, and two at one place by id, as the order of the registry must not matter.
@@ -79,48 +76,57 @@ func before(instances []*discovery.Instance, a, b point) bool {
 	return instances[a.instance].ID < instances[b.instance].ID
 }
 
-// reach is a ring with those on it that a view chooses among.
-type reach struct {
-	*ring
-	index []int32 // in the view, by that on the ring; -1: not among them
+// shares says for each part of the ring, all of one size, whose keys lie there, as indexes of a view: choosing takes one look, where
+// a search among the points of a thousand instances takes three, each of them outside of the processor's nearest cache.
+type shares struct {
+	owners []uint32
+	shift  int
 }
 
-// fewest is the share of those on the ring of a whole set that a view must choose among to use it: with fewer of them too many
-// points would be in vain. Which ring it is makes no difference to where keys go.
-const fewest = 8
+// How many parts a ring has, as powers of two. The number must not depend on how many instances there are, or keys would move for
+// its sake. So it does at one point alone, beyond which the parts would be too few for even shares.
+const (
+	fewParts  = 16
+	manyParts = 20
+	manyFrom  = 1 << fewParts / pointsEach // instances of the set that can be called
+)
 
-func newReach(v *View) *reach {
-	whole := v.ring()
-	if n := len(whole.points) / pointsEach; v.Len()*fewest >= n {
-		r := &reach{whole, make([]int32, n)}
-		for i := range r.index {
-			r.index[i] = -1
-		}
-		for i := range v.candidates {
-			r.index[v.candidates[i].at] = int32(i)
-		}
-		return r
+func newShares(v *View) *shares {
+	points := v.ring()
+	bits := fewParts
+	if len(points) > manyFrom*pointsEach {
+		bits = manyParts
 	}
-	some, index := make([]*discovery.Instance, v.Len()), make([]int32, v.Len())
-	for i := range some {
-		some[i], index[i] = v.Instance(i), int32(i)
+	index := make([]int32, len(points)/pointsEach) // in the view, by that on the ring; -1: not among them
+	for i := range index {
+		index[i] = -1
 	}
-	return &reach{newRing(some), index}
+	for i := range v.candidates {
+		index[v.candidates[i].at] = int32(i)
+	}
+	s := &shares{make([]uint32, 1<<bits), 32 - bits}
+	part, owner := len(s.owners)-1, -1
+	for _, p := range points { // what comes after the last point goes around to the first
+		if i := index[p.instance]; i >= 0 {
+			owner = int(i)
+			break
+		}
+	}
+	for _, p := range slices.Backward(points) {
+		i := index[p.instance]
+		if i < 0 {
+			continue
+		}
+		for ; part >= 0 && uint32(part)<<s.shift > p.place; part-- {
+			s.owners[part] = uint32(owner)
+		}
+		owner = int(i)
+	}
+	for ; part >= 0; part-- {
+		s.owners[part] = uint32(owner)
+	}
+	return s
 }
 
-// find returns the instance, as an index of the view, of the first point that is not before a key.
-func (r *reach) find(key uint64) int {
-	place := uint32(key >> 32)
-	i := int(r.starts[place>>r.shift])
-	for i < len(r.points) && r.points[i].place < place {
-		i++
-	}
-	for ; ; i++ {
-		if i >= len(r.points) {
-			i = 0 // around
-		}
-		if at := r.index[r.points[i].instance]; at >= 0 {
-			return int(at)
-		}
-	}
-}
+// find returns the instance that a key belongs to, as an index of the view.
+func (s *shares) find(key uint64) int { return int(s.owners[uint32(key>>32)>>s.shift]) }

@@ -46,6 +46,17 @@ func TestKeysOfAnInstanceThatLeavesAreTheOnlyOnesThatMove(t *testing.T) {
 	}
 }
 
+func TestKeysOfAnInstanceThatLeavesAreTheOnlyOnesThatMoveHoweverManyThereAre(t *testing.T) {
+	for _, n := range []int{1000, 1024, 1100} {
+		before, after := owners(t, of(n)...), owners(t, of(n)[1:]...)
+		for key, was := range before {
+			if was != "i0" {
+				require.Equal(t, was, after[key], "%d instances", n)
+			}
+		}
+	}
+}
+
 func TestKeysOfAnEjectedInstanceAreTheOnlyOnesThatMove(t *testing.T) {
 	b := balancer(t, stock(of(5)...), loadbalancer.ConsistentHash)
 	key := func(i int) loadbalancer.Request { return loadbalancer.Request{Key: fmt.Sprint("customer-", i)} }
@@ -80,6 +91,20 @@ func TestKeysAreSharedEvenly(t *testing.T) {
 	require.Len(t, counts, 10)
 	for id, n := range counts {
 		require.InDelta(t, 1000, n, 350, id)
+	}
+}
+
+func TestEveryOneOfVeryManyInstancesHasKeys(t *testing.T) {
+	for _, n := range []int{1000, 3000} {
+		b := balancer(t, stock(of(n)...), loadbalancer.ConsistentHash)
+		counts := map[string]int{}
+		for i := range n * 100 {
+			counts[pick(t, b, loadbalancer.Request{Key: fmt.Sprint("customer-", i)})]++
+		}
+		require.Len(t, counts, n)
+		for id, got := range counts {
+			require.InDelta(t, 100, got, 90, id)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 func withinCap(n, up int) bool { return 2*n <= up }
 
 // failed takes in a failure that may eject.
-func (s *service) failed(stats *Stats, o Outcome, trial bool) {
+func (s *service) failed(stats *Stats, o *Outcome, trial bool) {
 	s.mu.Lock()
 	m, usesAll := &stats.mark, false
 	was := m.why
@@ -88,7 +88,7 @@ func (s *service) longer(m *mark) {
 }
 
 // eject ejects an instance, if that is allowed.
-func (s *service) eject(stats *Stats, o Outcome) {
+func (s *service) eject(stats *Stats, o *Outcome) {
 	why := ejectedForAnswers
 	if o.Unsent {
 		why = ejectedForDials

@@ -14,7 +14,7 @@ const (
 )
 
 // took takes in how long an answer was in coming. A failure is no sign of speed, however soon it came.
-func (s *Stats) took(o Outcome) {
+func (s *Stats) took(o *Outcome) {
 	if o.Took <= 0 || o.Unknown {
 		return
 	}

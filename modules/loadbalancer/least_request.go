@@ -7,7 +7,10 @@ import "math/rand/v2"
 // to the same instance, which the best of all would do.
 type leastRequest struct{}
 
-func (leastRequest) Pick(v *View, _ Request) int {
+// Pick implements [Strategy].
+func (l leastRequest) Pick(v *View, _ Request) int { return l.pick(v) }
+
+func (leastRequest) pick(v *View) int {
 	n := uint64(v.Len())
 	if n == 1 {
 		return 0

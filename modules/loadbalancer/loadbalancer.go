@@ -21,6 +21,7 @@ type Balancer struct {
 	resolver  discovery.Resolver
 	factories map[string]Factory
 	services  cache[string, *service]
+	near      [64]atomic.Pointer[service] // some of them, by what is quickly seen of their names
 	meters    metric.MeterProvider
 	counts    counts
 	requests  requests
@@ -165,7 +166,7 @@ func (p Pick) Again() Pick {
 // Done says how the call went.
 func (p Pick) Done(o Outcome) {
 	if p.stats != nil {
-		p.stats.service.done(p.stats, o, p.flags&trial != 0)
+		p.stats.service.done(p.stats, &o, p.flags&trial != 0)
 	}
 }
 
@@ -189,7 +190,7 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 		if strategy, err = s.strategy(v, r.Strategy); err != nil {
 			return Pick{}, err
 		}
-		memory, _ = strategy.(Rememberer)
+		memory = remembererOf(strategy)
 	}
 	if v.Len() == 0 {
 		b.requests.discarded(s, r.Call)
@@ -200,9 +201,9 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 		c = v.asked(&r)
 	}
 	if c == nil {
-		i := strategy.Pick(v, r)
+		i := direct(strategy, v, &r)
 		if v.warming {
-			i = v.tempered(strategy, r, i)
+			i = v.tempered(strategy, &r, i)
 		}
 		c = &v.candidates[i]
 	}
@@ -219,7 +220,7 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 		fl = last
 	}
 	if memory != nil {
-		memory.Used(c.instance)
+		memory.used(c)
 	}
 	c.stats.active.Add(1)
 	return Pick{c.instance, c.stats, left, fl}, nil

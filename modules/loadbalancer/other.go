@@ -1,7 +1,6 @@
 package loadbalancer
 
 import (
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 )
@@ -10,32 +9,35 @@ import (
 // before used: else two calls in a row could be answered by the same one.
 type other struct {
 	memory
-	before atomic.Pointer[string] // what was used last when the call began
+	before atomic.Pointer[candidate] // what was used last when the call began
 }
 
-func (o *other) Pick(v *View, r Request) int {
-	n := v.Len()
+// Pick implements [Strategy].
+func (o *other) Pick(v *View, r Request) int { return o.pick(v, &r) }
+
+func (o *other) pick(v *View, r *Request) int {
 	if len(r.Tried) > 0 {
-		return o.at(o.again(v, r))
+		return o.again(v, r)
 	}
-	if o.before.Load() != o.last.Load() {
-		o.before.Store(o.last.Load())
+	if last := o.last.Load(); o.before.Load() != last {
+		o.before.Store(last)
 	}
+	n := v.Len()
 	if last, ok := o.find(v); ok && n > 1 {
-		i := rand.IntN(n - 1)
+		i := anyOf(n - 1)
 		if i >= last {
 			i++
 		}
-		return o.at(i)
+		return i
 	}
-	return o.at(rand.IntN(n))
+	return anyOf(n)
 }
 
-func (o *other) again(v *View, r Request) int {
-	before, start := o.before.Load(), rand.IntN(v.Len())
+func (o *other) again(v *View, r *Request) int {
+	before, start := o.before.Load(), anyOf(v.Len())
 	for n := range v.Len() {
 		i := (start + n) % v.Len()
-		if id := v.candidates[i].instance.ID; (before == nil || id != *before) && !slices.Contains(r.Tried, id) {
+		if id := v.candidates[i].instance.ID; (before == nil || id != before.instance.ID) && !slices.Contains(r.Tried, id) {
 			return i
 		}
 	}

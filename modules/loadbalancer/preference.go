@@ -34,8 +34,8 @@ const (
 	otherHint
 )
 
-func (p preference) distance(i *discovery.Instance, subset map[string]bool) int {
-	d := 0
+func (p preference) distance(i *discovery.Instance, subset map[string]bool) int32 {
+	d := int32(0)
 	if subset != nil && !subset[i.ID] {
 		d |= outside
 	}
@@ -84,6 +84,15 @@ func subsetOf(s *Service, all []*discovery.Instance) map[string]bool {
 // steered returns the view for what a request prefers, if that is another one.
 func (s *service) steered(v *View, r *Request) *View {
 	want := v.prefers
+	if r.Prefer == nil { // only a header may say something
+		hint := headerOf(r.Header, v.settings.HintHeader)
+		if hint == "" || hint == want.hint {
+			return v
+		}
+		if other, ok := v.hinted.get(hint); ok {
+			return other
+		}
+	}
 	if r.Prefer != nil {
 		want.zone, want.hint = cmp.Or(r.Prefer.Zone, want.zone), cmp.Or(r.Prefer.Hint, want.hint)
 	}
@@ -102,16 +111,19 @@ func (s *service) steered(v *View, r *Request) *View {
 	if other, ok := v.others.get(want); ok {
 		return other
 	}
-	return s.steer(v, want)
+	return s.steer(v, want, r.Prefer == nil)
 }
 
-// steer makes the view of a set for another preference.
-func (s *service) steer(v *View, want preference) *View {
+// steer makes the view of a set for another preference, which may be that of a header alone.
+func (s *service) steer(v *View, want preference, header bool) *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	other, _ := s.newView(v.set, want)
 	other.use(s.make(other.settings.Strategy, want))
 	v.others.put(want, other)
+	if header {
+		v.hinted.put(want.hint, other)
+	}
 	return other
 }
 
@@ -129,8 +141,16 @@ func cookieOf(h http.Header, name string) string {
 		return ""
 	}
 	for _, line := range h["Cookie"] {
-		for part := range strings.SplitSeq(line, ";") {
-			if key, value, ok := strings.Cut(part, "="); ok && strings.TrimSpace(key) == name {
+		for rest := line; ; {
+			i := strings.Index(rest, name)
+			if i < 0 {
+				break
+			}
+			before := strings.TrimRight(line[:len(line)-len(rest)+i], " \t")
+			rest = rest[i+len(name):]
+			value, ok := strings.CutPrefix(strings.TrimLeft(rest, " \t"), "=")
+			if ok && (before == "" || before[len(before)-1] == ';') {
+				value, _, _ = strings.Cut(value, ";")
 				return strings.Trim(strings.TrimSpace(value), `"`)
 			}
 		}
@@ -145,7 +165,10 @@ func (v *View) asked(r *Request) *candidate {
 	case r.Prefer != nil && r.Prefer.Instance != "":
 		id = r.Prefer.Instance
 	case v.sticky:
-		if id = headerOf(r.Header, v.settings.Sticky.Header); id == "" {
+		if name := v.settings.Sticky.Header; name != "" {
+			id = headerOf(r.Header, name)
+		}
+		if id == "" {
 			id = cookieOf(r.Header, v.settings.Sticky.Cookie)
 		}
 	}

@@ -129,15 +129,16 @@ func TestARequestThatNamesItsInstanceGoesThere(t *testing.T) {
 		request   loadbalancer.Request
 		want      map[string]bool
 	}{
-		"cookie":              {sticky, cookie("sc-lb-instance-id=i2"), only("i2")},
-		"cookie among others": {sticky, cookie("a=b", `x=y; sc-lb-instance-id="i1" ; z`), only("i1")},
-		"unknown instance":    {sticky, cookie("sc-lb-instance-id=gone"), only("i0", "i1", "i2")},
-		"no cookie":           {sticky, cookie("other=i1"), only("i0", "i1", "i2")},
-		"not configured":      {func(*loadbalancer.Config) {}, cookie("sc-lb-instance-id=i2"), only("i0", "i1", "i2")},
-		"cookie of a name":    {func(c *loadbalancer.Config) { sticky(c); c.Sticky.Cookie = "node" }, cookie("node=i0"), only("i0")},
-		"header":              {func(c *loadbalancer.Config) { c.Sticky.Header = "x-node" }, loadbalancer.Request{Header: http.Header{"X-Node": {"i0"}}}, only("i0")},
-		"of one call":         {func(*loadbalancer.Config) {}, loadbalancer.Request{Prefer: &loadbalancer.Preference{Instance: "i1"}}, only("i1")},
-		"that was tried":      {sticky, loadbalancer.Request{Header: http.Header{"Cookie": {"sc-lb-instance-id=i2"}}, Tried: []string{"i2"}}, only("i0", "i1")},
+		"cookie":                  {sticky, cookie("sc-lb-instance-id=i2"), only("i2")},
+		"cookie, named in others": {sticky, cookie("x-sc-lb-instance-id=i2; y=sc-lb-instance-id=i2", "sc-lb-instance-id; sc-lb-instance-id =i1"), only("i1")},
+		"cookie among others":     {sticky, cookie("a=b", `x=y; sc-lb-instance-id="i1" ; z`), only("i1")},
+		"unknown instance":        {sticky, cookie("sc-lb-instance-id=gone"), only("i0", "i1", "i2")},
+		"no cookie":               {sticky, cookie("other=i1"), only("i0", "i1", "i2")},
+		"not configured":          {func(*loadbalancer.Config) {}, cookie("sc-lb-instance-id=i2"), only("i0", "i1", "i2")},
+		"cookie of a name":        {func(c *loadbalancer.Config) { sticky(c); c.Sticky.Cookie = "node" }, cookie("node=i0"), only("i0")},
+		"header":                  {func(c *loadbalancer.Config) { c.Sticky.Header = "x-node" }, loadbalancer.Request{Header: http.Header{"X-Node": {"i0"}}}, only("i0")},
+		"of one call":             {func(*loadbalancer.Config) {}, loadbalancer.Request{Prefer: &loadbalancer.Preference{Instance: "i1"}}, only("i1")},
+		"that was tried":          {sticky, loadbalancer.Request{Header: http.Header{"Cookie": {"sc-lb-instance-id=i2"}}, Tried: []string{"i2"}}, only("i0", "i1")},
 		"in one service alone": {func(c *loadbalancer.Config) {
 			c.Clients = map[string]loadbalancer.Service{"stock": {Configurations: []string{"request-based-sticky-session"}}}
 		}, cookie("sc-lb-instance-id=i2"), only("i2")},

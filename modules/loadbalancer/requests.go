@@ -97,9 +97,6 @@ type series struct {
 
 // record measures a call that has ended.
 func (r *requests) record(stats *Stats, o *Outcome) {
-	if r.success == nil || o.Call == nil {
-		return
-	}
 	key := seriesKey{method: methodOf(o.Call.Method), uri: r.uri(o.Call, &stats.service.view.Load().settings.Stats), status: o.Status}
 	timer := r.success
 	if o.Err != nil {

@@ -15,7 +15,10 @@ func newRoundRobin() *roundRobin {
 	return r
 }
 
-func (r *roundRobin) Pick(v *View, _ Request) int {
+// Pick implements [Strategy].
+func (r *roundRobin) Pick(v *View, _ Request) int { return r.pick(v) }
+
+func (r *roundRobin) pick(v *View) int {
 	if v.Len() == 1 {
 		return 0
 	}

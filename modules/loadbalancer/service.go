@@ -46,6 +46,20 @@ type memoryOf struct {
 }
 
 func (b *Balancer) service(name string) *service {
+	if name == "" {
+		return b.find(name)
+	}
+	near := &b.near[(uint(name[0])^uint(name[len(name)-1])<<3^uint(len(name)))%uint(len(b.near))]
+	s := near.Load()
+	if s == nil || s.name != name {
+		if s = b.find(name); s.name == name {
+			near.CompareAndSwap(nil, s) // whoever comes first stays: two that take turns would cost more than a look-up
+		}
+	}
+	return s
+}
+
+func (b *Balancer) find(name string) *service {
 	name = strings.ToLower(name) // one state for every spelling
 	if s, ok := b.services.get(name); ok {
 		return s

@@ -24,12 +24,12 @@ func (s SlowStart) share(stats *Stats, now time.Time) (uint32, time.Time) {
 
 // tempered gives a call on that a new instance is spared, by asking again. A strategy that insists, for it keeps to one instance or to
 // a key, has its way.
-func (v *View) tempered(strategy Strategy, r Request, i int) int {
+func (v *View) tempered(strategy Strategy, r *Request, i int) int {
 	for range 8 {
 		if share := v.candidates[i].share; share == 0 || rand.Uint32() < share {
 			break
 		}
-		i = strategy.Pick(v, r)
+		i = direct(strategy, v, r)
 	}
 	return i
 }

@@ -89,10 +89,12 @@ func (m *mark) capped() bool { return m.why == ejectedForAnswers || m.why == ask
 func (m *mark) out(now time.Time) bool { return now.Before(m.until) }
 
 // done takes in how a call went; trial says that it was the one call after a time out.
-func (s *service) done(stats *Stats, o Outcome, trial bool) {
+func (s *service) done(stats *Stats, o *Outcome, trial bool) {
 	stats.active.Add(-1)
 	stats.took(o)
-	s.requests.record(stats, &o)
+	if s.requests.success != nil && o.Call != nil {
+		s.requests.record(stats, o)
+	}
 	switch {
 	case o.Unknown:
 		if trial {
@@ -117,7 +119,7 @@ func (s *service) done(stats *Stats, o Outcome, trial bool) {
 }
 
 // answered takes in an answer: whether the connection stays open tells an instance that leaves from one that does not.
-func (s *service) answered(stats *Stats, o Outcome, trial bool) {
+func (s *service) answered(stats *Stats, o *Outcome, trial bool) {
 	switch {
 	case !o.Closes:
 		if !stats.kept.Load() {

@@ -1,6 +1,7 @@
 package loadbalancer
 
 import (
+	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
@@ -18,6 +19,31 @@ type Strategy interface {
 type Rememberer interface {
 	Used(*discovery.Instance)
 }
+
+// direct is a strategy that is called without copying the request, which takes as long as choosing: all that are built in. It is no
+// interface, since what is handed to one is put on the heap.
+func direct(s Strategy, v *View, r *Request) int {
+	switch s := s.(type) {
+	case random:
+		return anyOf(v.Len())
+	case *roundRobin:
+		return s.pick(v)
+	case *stick:
+		return s.pick(v)
+	case *other:
+		return s.pick(v, r)
+	case leastRequest:
+		return s.pick(v)
+	case weighted:
+		return s.pick(v)
+	case consistentHash:
+		return s.pick(v, r)
+	}
+	return s.Pick(v, *r)
+}
+
+// anyOf returns an index below n, each as likely: at that size of n the one that [rand.IntN] would draw again does not matter.
+func anyOf(n int) int { return int(rand.Uint64() >> 32 * uint64(n) >> 32) }
 
 // Factory makes a strategy for each service. Its name is what application.yml chooses it by.
 type Factory struct {
@@ -49,38 +75,40 @@ func builtIn() []Factory {
 	}
 }
 
-// memory is the instance used last, by id, so that it survives refreshes of the registry. Where it stood is a guess that
-// saves looking it up.
-type memory struct {
-	last  atomic.Pointer[string]
-	guess atomic.Int64
-}
+// memory is the instance used last. It is found again by id, so that it survives refreshes of the registry.
+type memory struct{ last atomic.Pointer[candidate] }
 
 func (m *memory) find(v *View) (int, bool) {
 	last := m.last.Load()
 	if last == nil {
 		return 0, false
 	}
-	if i := int(m.guess.Load()); i < v.Len() {
-		if id := &v.candidates[i].instance.ID; id == last || *id == *last {
-			return i, true
-		}
+	if i := int(last.here); i < v.Len() && &v.candidates[i] == last {
+		return i, true
 	}
-	i, ok := v.Index(*last)
-	if ok {
-		m.at(i)
-	}
-	return i, ok
+	return v.Index(last.instance.ID)
 }
 
-func (m *memory) at(i int) int {
-	m.guess.Store(int64(i))
-	return i
+func (m *memory) used(c *candidate) {
+	if m.last.Load() != c {
+		m.last.Store(c)
+	}
 }
 
-// Used implements [Rememberer]. The id is remembered where it stands, without a copy.
-func (m *memory) Used(i *discovery.Instance) {
-	if m.last.Load() != &i.ID {
-		m.last.Store(&i.ID)
+// rememberer is told of what was used: the memory of a built-in strategy, or [Rememberer].
+type rememberer interface{ used(*candidate) }
+
+type users struct{ Rememberer }
+
+func (u users) used(c *candidate) { u.Used(c.instance) }
+
+// remembererOf returns whom to tell of what a strategy's choice led to; nil: nobody.
+func remembererOf(s Strategy) rememberer {
+	switch s := s.(type) {
+	case rememberer:
+		return s
+	case Rememberer:
+		return users{s}
 	}
+	return nil
 }

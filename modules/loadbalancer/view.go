@@ -19,7 +19,7 @@ type View struct {
 	set        *discovery.Set
 	settings   *Service
 	strategy   Strategy   // by configuration
-	memory     Rememberer // the strategy, if it is one
+	memory     rememberer // nil: the strategy remembers nothing
 	prefers    preference
 	candidates []candidate
 	avoided    []candidate // UP, used when nothing else is left: those that are not preferred, then those that the registry may have lost, leaving ones, unhealthy ones, ejected ones
@@ -32,10 +32,11 @@ type View struct {
 	index   func() map[string]int
 	inReach func() map[string]*candidate // preferred or not
 	slots   func() []slot                // for weighted
-	reach   func() *reach                // for consistent-hash
-	ring    func() *ring                 // of all instances of the set that can be called
+	shares  func() *shares               // for consistent-hash
+	ring    func() ring                  // of all instances of the set that can be called
 
 	others cache[preference, *View] // of the same set, for calls that prefer other instances
+	hinted cache[string, *View]     // of these, those for a hint in a header
 	named  cache[string, Strategy]  // for calls that ask for one
 }
 
@@ -44,8 +45,9 @@ type candidate struct {
 	instance *discovery.Instance
 	stats    *Stats
 	at       uint32 // among those of the set that can be called
+	here     uint32 // among the view's candidates, if it is one
 	share    uint32 // of 1<<32 of its calls, while it is new; 0: all
-	distance int
+	distance int32
 }
 
 // Len returns how many instances there are.
@@ -78,7 +80,7 @@ func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake
 	if before := s.view.Load(); before != nil && before.set == set {
 		v.ring = before.ring
 	} else {
-		v.ring = sync.OnceValue(func() *ring { return newRing(can) })
+		v.ring = sync.OnceValue(func() ring { return newRing(can) })
 	}
 	chosen := subsetOf(s.settings, can)
 	near := make([]candidate, 0, up)
@@ -136,7 +138,7 @@ func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake
 // use lets a strategy choose.
 func (v *View) use(s Strategy) {
 	v.strategy = s
-	v.memory, _ = s.(Rememberer)
+	v.memory = remembererOf(s)
 }
 
 // arrange lets the nearest of those that are well be chosen among, and orders the others.
@@ -151,6 +153,9 @@ func (v *View) arrange(well, doubtful, leaves, ill, ejected []candidate) {
 	v.avoided = slices.Concat(far, doubtful, leaves, ill, ejected)
 	if len(v.candidates) == 0 {
 		v.candidates, v.avoided = v.avoided, nil // better than nobody
+	}
+	for i := range v.candidates {
+		v.candidates[i].here = uint32(i)
 	}
 }
 
@@ -189,7 +194,7 @@ func (v *View) derive() {
 		return zones
 	})
 	v.slots = sync.OnceValue(func() []slot { return slotsOf(v) })
-	v.reach = sync.OnceValue(func() *reach { return newReach(v) })
+	v.shares = sync.OnceValue(func() *shares { return newShares(v) })
 }
 
 // avoided reports whether an instance is among those that a view avoids for what they did.

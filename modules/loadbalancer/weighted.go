@@ -9,7 +9,10 @@ import (
 // weighted takes any instance, each as likely as its metadata "weight" says.
 type weighted struct{}
 
-func (weighted) Pick(v *View, _ Request) int {
+// Pick implements [Strategy].
+func (w weighted) Pick(v *View, _ Request) int { return w.pick(v) }
+
+func (weighted) pick(v *View) int {
 	slots := v.slots()
 	r := rand.Uint64() // enough for both: which slot, and whose part of it
 	i := r >> 32 * uint64(len(slots)) >> 32

@@ -62,6 +62,11 @@ func main() {
 			if a > b+r.plus {
 				mark = " OVER"
 			}
+		case r.most > 0 && r.budget > 0:
+			budget = fmt.Sprintf("≤ %.2f, ≤ %s", r.budget, r.figure(r.most))
+			if ratio > r.budget || a > r.most {
+				mark = " OVER"
+			}
 		case r.most > 0:
 			budget = "≤ " + r.figure(r.most)
 			if a > r.most {

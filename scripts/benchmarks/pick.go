@@ -24,10 +24,10 @@ func pickRows() []row {
 			})
 		}
 		known := discovery.Static{"stock": discovery.NewSet(instances...)}
-		budget := 5.0
+		budget, most := 5.0, 60*time.Nanosecond
 		add := func(what string, b *loadbalancer.Balancer, request loadbalancer.Request) {
 			rows = append(rows, row{
-				what: fmt.Sprintf("pick, %s, %d instances", what, n), beside: "load, look-up, random", budget: budget,
+				what: fmt.Sprintf("pick, %s, %d instances", what, n), beside: "load, look-up, random", budget: budget, most: most,
 				measure: func() (time.Duration, time.Duration) { return pair(picking(b, request), least(known)) },
 			})
 		}
@@ -47,7 +47,7 @@ func pickRows() []row {
 		}
 		add("zone-preference", balancing(known, func(c *loadbalancer.Config) { c.Configurations, c.Zone = []string{"zone-preference"}, "zone-1" }), loadbalancer.Request{Service: "stock"})
 		add("subset", balancing(known, func(c *loadbalancer.Config) { c.Configurations, c.Subset.Size = []string{"subset"}, 5 }), loadbalancer.Request{Service: "stock"})
-		budget = 0 // a header is looked at, too
+		budget, most = 0, 0 // a header is looked at, too
 		add("hint in a header", balancing(known, func(*loadbalancer.Config) {}), loadbalancer.Request{Service: "stock", Header: http.Header{"X-Sc-Lb-Hint": {"hint-1"}}})
 		add("session in a cookie", balancing(known, func(c *loadbalancer.Config) { c.Configurations = []string{"request-based-sticky-session"} }),
 			loadbalancer.Request{Service: "stock", Header: http.Header{"Cookie": {"theme=dark; sc-lb-instance-id=7"}}})
