@@ -9,6 +9,7 @@ import (
 
 	"github.com/archimedes-go/archimedes/config"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/dashboard"
+	"github.com/archimedes-go/archimedes/modules/eurekaserver/dashboard/traces"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/rest"
 	"github.com/archimedes-go/archimedes/modules/health"
@@ -23,7 +24,7 @@ func Module(c *config.Config) fx.Option {
 		return fx.Options()
 	}
 	return fx.Module("eurekaserver", fx.Provide(newConfig, newCallers, newFile, newUser, newRegistry, newHandler,
-		newDashboardConfig, newDashboard, web.AsMount(newMount), web.AsMount(newPage), web.AsMount(newBesidePage), health.AsIndicator(newIndicator)))
+		newDashboardConfig, newTraces, newDashboard, web.AsMount(newMount), web.AsMount(newPage), web.AsMount(newBesidePage), web.AsMount(newCollector), health.AsIndicator(newIndicator)))
 }
 
 func newConfig(c *config.Config) (registry.Config, error) {
@@ -92,8 +93,24 @@ func newDashboardConfig(c *config.Config) (dashboard.Config, error) {
 	return config.Bind(c, "eureka.dashboard", dashboard.DefaultConfig())
 }
 
+// newTraces returns nil where no spans are taken.
+func newTraces(cfg dashboard.Config) *traces.Store {
+	if !cfg.Enabled || !cfg.Traces {
+		return nil
+	}
+	return traces.New(cfg.TracesMaxSpans)
+}
+
 func newDashboard(cfg dashboard.Config, r *registry.Registry) *dashboard.Handler {
 	return dashboard.New(r, dashboard.WithConfig(cfg))
+}
+
+// newCollector takes spans. No user guards it, since exporters of a developer's machine know none: it answers nobody else.
+func newCollector(t *traces.Store) web.Mount {
+	if t == nil {
+		return web.Mount{}
+	}
+	return web.Mount{Prefix: "/v1/traces", Handler: traces.NewHandler(t), Untraced: true}
 }
 
 // newPage shows the dashboard where the settings say, the root of the program.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 	"github.com/archimedes-go/archimedes/modules/lifecycle"
@@ -24,9 +26,15 @@ type Routes interface{ Routes(*echo.Echo) }
 // Mount is a handler for a whole tree of paths, such as the actuator. It sees the path with the prefix, without the context
 // path.
 type Mount struct {
-	Prefix  string // such as /actuator; "/" is exactly that path, unless the program has a route or an index.html there
-	Handler http.Handler
+	Prefix   string // such as /actuator; "/" is exactly that path, unless the program has a route or an index.html there
+	Handler  http.Handler
+	Untraced bool // no spans are made of its requests, such as of those that bring spans
 }
+
+// untraced are the routes whose requests make no spans. Only assemble writes, before anything listens.
+type untraced map[string]bool
+
+func newUntraced() untraced { return untraced{} }
 
 // Middleware is what every request passes on its way to its route.
 type Middleware struct {
@@ -39,14 +47,14 @@ type ErrorHandler func(err error, c echo.Context)
 
 // newEcho returns an Echo with our error handling and middleware. Routes come later, with assemble, so that constructors of
 // routes may ask for it.
-func newEcho(cfg Config, lasting *lasting, tracer *telemetry.ServerTracer, log *slog.Logger, onError ErrorHandler, middleware []Middleware, files *static) *echo.Echo {
+func newEcho(cfg Config, lasting *lasting, tracer *telemetry.ServerTracer, quiet untraced, log *slog.Logger, onError ErrorHandler, middleware []Middleware, files *static) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Echo's default believes what callers say of themselves; see forwarded
 	e.SchemeExtractor = inbound.Scheme
 	e.Validator = validation{}
 	answerHead(e)
-	o := &observer{tracer: tracer, deadline: cfg.DeadlineHeader, lasting: lasting, timeout: cfg.RequestTimeout, documents: newDocuments(cfg), log: log}
+	o := &observer{tracer: tracer, untraced: quiet, deadline: cfg.DeadlineHeader, lasting: lasting, timeout: cfg.RequestTimeout, documents: newDocuments(cfg), log: log}
 	e.HTTPErrorHandler = o.sendProblem
 	if onError != nil {
 		e.HTTPErrorHandler = echo.HTTPErrorHandler(onError)
@@ -96,7 +104,7 @@ func answerHead(e *echo.Echo) {
 }
 
 // assemble adds routes, and mounts where nothing of the program's own is in the way.
-func assemble(e *echo.Echo, routes []Routes, mounts []Mount, files *static, log *slog.Logger) {
+func assemble(e *echo.Echo, routes []Routes, mounts []Mount, files *static, quiet untraced, log *slog.Logger) {
 	for _, r := range routes {
 		r.Routes(e)
 	}
@@ -115,6 +123,7 @@ func assemble(e *echo.Echo, routes []Routes, mounts []Mount, files *static, log 
 				continue
 			}
 			e.Any("/", echo.WrapHandler(m.Handler))
+			quiet["/"] = m.Untraced
 			continue
 		}
 		for _, path := range []string{prefix, prefix + "/*"} {
@@ -123,6 +132,7 @@ func assemble(e *echo.Echo, routes []Routes, mounts []Mount, files *static, log 
 				continue
 			}
 			e.Any(path, echo.WrapHandler(m.Handler))
+			quiet[path] = m.Untraced
 		}
 	}
 }
@@ -146,6 +156,7 @@ func front(e *echo.Echo, files *static) string {
 // observer makes the span of each request, recovers panics, and turns errors into answers.
 type observer struct {
 	tracer    *telemetry.ServerTracer
+	untraced  untraced
 	lasting   *lasting
 	timeout   time.Duration // 0: none
 	deadline  string        // header that says how many milliseconds the caller waits; "" when none does
@@ -156,7 +167,10 @@ type observer struct {
 func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		request := c.Request()
-		ctx, span := o.tracer.Start(request, c.Path())
+		ctx, span := request.Context(), trace.Span(noop.Span{})
+		if !o.untraced[c.Path()] {
+			ctx, span = o.tracer.Start(request, c.Path())
+		}
 		ctx, served := inbound.Deadline(inbound.Serving(ctx, request.Header), request.Header, o.deadline)
 		defer served()
 		ctx, cancel := context.WithCancelCause(ctx)

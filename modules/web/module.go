@@ -29,7 +29,7 @@ func Module(c *config.Config) fx.Option {
 	if !enabled(c) {
 		return fx.Options()
 	}
-	return fx.Module("web", fx.Provide(newConfig, newLasting, newStatic, newEchoFor, newServerFor))
+	return fx.Module("web", fx.Provide(newConfig, newLasting, newUntraced, newStatic, newEchoFor, newServerFor))
 }
 
 func enabled(c *config.Config) bool {
@@ -53,7 +53,7 @@ func Root() fx.Option {
 			discovery.Lead(p.Hooks, p.Registrations, p.Availability, p.Work, p.Log)
 			return
 		}
-		assemble(p.Echo, p.Routes, p.Mounts, p.Files, p.Log.With("logger", "web"))
+		assemble(p.Echo, p.Routes, p.Mounts, p.Files, p.Untraced, p.Log.With("logger", "web"))
 		if p.Work != nil {
 			p.Server.work = p.Work
 		}
@@ -72,6 +72,7 @@ type rootParams struct {
 	Routes        []Routes                 `group:"web.routes"`
 	Mounts        []Mount                  `group:"web.mounts"`
 	Files         *static                  `optional:"true"`
+	Untraced      untraced                 `optional:"true"`
 	Registrations []discovery.Registration `group:"discovery.registrations"`
 	Availability  *health.Availability     `optional:"true"`
 	Work          lifecycle.Work           `optional:"true"`
@@ -156,6 +157,7 @@ type echoParams struct {
 	Config     Config
 	Files      *static
 	Lasting    *lasting
+	Untraced   untraced
 	Tracers    trace.TracerProvider
 	Propagator propagation.TextMapPropagator
 	Middleware []Middleware   `group:"web.middleware"`
@@ -171,7 +173,7 @@ func newEchoFor(p echoParams) (*echo.Echo, error) {
 	if len(p.OnError) == 1 {
 		onError = p.OnError[0]
 	}
-	return newEcho(p.Config, p.Lasting, telemetry.NewServerTracer(p.Tracers, p.Propagator), p.Log.With("logger", "web"), onError, p.Middleware, p.Files), nil
+	return newEcho(p.Config, p.Lasting, telemetry.NewServerTracer(p.Tracers, p.Propagator), p.Untraced, p.Log.With("logger", "web"), onError, p.Middleware, p.Files), nil
 }
 
 type serverParams struct {

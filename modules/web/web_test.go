@@ -336,6 +336,19 @@ func TestAFrontPageOfTheProgramWinsOverAMountThere(t *testing.T) {
 	}
 }
 
+func TestAMountThatIsUntracedMakesNoSpans(t *testing.T) {
+	s := serve(t, "", hello, fx.Provide(web.AsMount(func() web.Mount {
+		return web.Mount{Prefix: "/quiet", Untraced: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })}
+	})))
+	for _, path := range []string{"/quiet", "/quiet/a", "/hello/you"} {
+		status, _, _ := s.get(t, path)
+		require.Equal(t, 200, status)
+	}
+	s.RequireStop() // and with it whatever had not ended yet
+	require.Len(t, s.spans.Ended(), 1)
+	require.Equal(t, "GET /hello/:name", s.spans.Ended()[0].Name())
+}
+
 func TestARequestIsASpanNamedByItsRoute(t *testing.T) {
 	s := serve(t, "", hello)
 	defer s.RequireStop()

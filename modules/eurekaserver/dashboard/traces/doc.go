@@ -1,0 +1,8 @@
+// Package traces keeps the latest spans that programs of a developer's machine send, in bounded memory.
+//
+//	store := traces.New(10_000)
+//	http.Handle("/v1/traces", traces.NewHandler(store)) // OTLP over HTTP, from this machine only
+//
+// Spans hold what anybody may have written: of their attributes a few known ones are kept, all text is bounded, and URLs lose their
+// credentials and queries on the way in.
+package traces
