@@ -204,9 +204,6 @@ func (s stores) file(at p12Store) ([]byte, error) {
 	if bytes.HasPrefix(data, jks) {
 		return nil, &Error{Key: at.location.key, Problem: "the file is in Java's JKS format", Advice: "Convert it: keytool -importkeystore -srckeystore store.jks -destkeystore store.p12 -deststoretype PKCS12"}
 	}
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		return nil, &Error{Key: at.location.key, Problem: "the file is PEM, not PKCS12", Advice: "Name PEM files with server.ssl.certificate and server.ssl.certificate-private-key, or in a bundle spring.ssl.bundle.pem.<name>."}
-	}
 	if kind := at.kind.value; kind != "" && !strings.EqualFold(kind, "PKCS12") && !strings.EqualFold(kind, "JKS") && !strings.EqualFold(kind, "PEM") {
 		return nil, &Error{Key: at.kind.key, Problem: fmt.Sprintf("%q is not PKCS12", kind), Advice: fmt.Sprintf("Set %s to PKCS12, or use PEM files.", at.kind.key)}
 	}
@@ -225,6 +222,9 @@ func (s stores) p12Identity() (*tls.Certificate, error) {
 	data, err := s.file(s.p12Keys)
 	if err != nil {
 		return nil, err
+	}
+	if inline(string(data)) {
+		return nil, &Error{Key: s.p12Keys.location.key, Problem: "the file is PEM, not PKCS12", Advice: "Name PEM files with server.ssl.certificate and server.ssl.certificate-private-key, or in a bundle spring.ssl.bundle.pem.<name>."}
 	}
 	key, leaf, chain, err := pkcs12.DecodeChain(data, s.p12Keys.password.value)
 	if err != nil {
