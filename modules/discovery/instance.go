@@ -62,6 +62,7 @@ type Instance struct {
 	IP            string   // numeric address of the host, without brackets; may be empty
 	Zone          string   // availability zone; may be empty
 	Status        Status   // the zero value is Up
+	Revision      int64    // of the registration that changed any of this last, which grows (Eureka: lastDirtyTimestamp); 0 when unknown
 	Doubtful      bool     // the registry may have lost it by mistake, or it is gone: called when no other is left
 	Metadata      Metadata // what the instance tells about itself
 }

@@ -10,15 +10,9 @@ import (
 	"github.com/archimedes-go/archimedes/modules/internal/wire"
 )
 
-// entry is one instance with the names it is found by.
-type entry struct {
-	instance *discovery.Instance
-	names    *names
-	dirty    int64 // lastDirtyTimestamp
-}
-
 // names are what an instance is found by, in lower case. Those of one application mostly share them.
 type names struct {
+	spelling
 	services     []string // the application, then VIPs
 	vips, secure []string // plain and secure VIPs
 }
@@ -37,7 +31,7 @@ func (n *names) same(o *names) bool {
 type spelling struct{ app, vip, secure string }
 
 func (s spelling) names() *names {
-	n := &names{services: []string{lower(s.app)}, vips: split(s.vip), secure: split(s.secure)}
+	n := &names{spelling: s, services: []string{lower(s.app)}, vips: split(s.vip), secure: split(s.secure)}
 	for _, vip := range slices.Concat(n.vips, n.secure) {
 		if !slices.Contains(n.services, vip) {
 			n.services = append(n.services, vip)
@@ -85,7 +79,14 @@ func (s *spellings) of(as spelling) *names {
 	return n
 }
 
-func (t translation) entry(i *wire.Instance) *entry {
+// entry makes of an instance what is listed after old. Where nothing changed that callers see they share the instance, so that sets stay
+// the same.
+func (t translation) entry(i *wire.Instance, old entry) entry {
+	e := entry{names: t.namesOf(i, old.names)}
+	was := old.instance
+	if was == nil {
+		was = &nothing
+	}
 	host := i.HostName
 	if t.preferIP && i.IPAddr != "" {
 		host = i.IPAddr
@@ -95,18 +96,44 @@ func (t translation) entry(i *wire.Instance) *entry {
 		host = i.IPAddr
 		reachable = isHost(host)
 	}
-	to := &discovery.Instance{
-		ID: i.ID(), IP: i.IPAddr, Status: i.Status, Metadata: i.Metadata, Zone: firstOf(zoneOf(i), i.Metadata.Get("zone")),
+	now := discovery.Instance{
+		Service: e.names.services[0], ID: i.ID(), IP: i.IPAddr, Zone: firstOf(zoneOf(i), i.Metadata.Get("zone")), Status: i.Status, Revision: i.LastDirty, Metadata: i.Metadata,
 	}
-	if reachable && i.Port.Enabled && i.Port.Number > 0 {
-		to.Address = net.JoinHostPort(host, strconv.Itoa(i.Port.Number))
+	if reachable {
+		now.Address, now.SecureAddress = address(host, i.Port, was.Address), address(host, i.SecurePort, was.SecureAddress)
 	}
-	if reachable && i.SecurePort.Enabled && i.SecurePort.Number > 0 {
-		to.SecureAddress = net.JoinHostPort(host, strconv.Itoa(i.SecurePort.Number))
+	if e.instance = old.instance; old.names != e.names || !alike(&now, was) {
+		e.instance = new(discovery.Instance)
+		*e.instance = now
 	}
-	n := t.names.of(spelling{i.App, i.VIPAddress, i.SecureVIPAddress})
-	to.Service = n.services[0]
-	return &entry{instance: to, names: n, dirty: i.LastDirty}
+	return e
+}
+
+var nothing discovery.Instance
+
+// namesOf returns the names of an instance, those of before if they are the same.
+func (t translation) namesOf(i *wire.Instance, before *names) *names {
+	as := spelling{i.App, i.VIPAddress, i.SecureVIPAddress}
+	if before != nil && before.spelling == as {
+		return before
+	}
+	n := t.names.of(as)
+	if before != nil && before.same(n) {
+		return before
+	}
+	return n
+}
+
+// address joins a host and a port that is on. Mostly it is that of before.
+func address(host string, port wire.Port, before string) string {
+	if !port.Enabled || port.Number <= 0 {
+		return ""
+	}
+	number := strconv.AppendInt(make([]byte, 0, 20), int64(port.Number), 10)
+	if n := len(host); len(before) == n+1+len(number) && before[:n] == host && before[n] == ':' && before[n+1:] == string(number) {
+		return before
+	}
+	return net.JoinHostPort(host, string(number))
 }
 
 // isHost reports whether text may stand for a host in a URL and in a header: whoever registers may write anything.
@@ -134,22 +161,9 @@ func zoneOf(i *wire.Instance) string {
 	return ""
 }
 
-// after returns e for a snapshot that follows one with old, which may be nil. Where nothing changed that callers see they share
-// the instance, so that sets stay the same.
-func (e *entry) after(old *entry) *entry {
-	switch {
-	case old == nil || !old.same(e):
-		return e
-	case old.dirty == e.dirty:
-		return old
-	}
-	e.instance = old.instance
-	return e
-}
-
-func (e *entry) same(o *entry) bool {
-	a, b := e.instance, o.instance
-	return e.names.same(o.names) && a.ID == b.ID && a.Address == b.Address && a.SecureAddress == b.SecureAddress && a.Doubtful == b.Doubtful &&
+// alike reports whether callers see no difference: a revision that changes nothing is none.
+func alike(a, b *discovery.Instance) bool {
+	return a.ID == b.ID && a.Address == b.Address && a.SecureAddress == b.SecureAddress && a.Doubtful == b.Doubtful &&
 		a.IP == b.IP && a.Zone == b.Zone && a.Status == b.Status && slices.Equal(a.Metadata, b.Metadata)
 }
 

@@ -29,16 +29,16 @@ func (d *draft) doubt(now time.Time) {
 	}
 	nothing := len(d.next.apps) == 0
 	for name, before := range d.before.apps {
-		listed := d.next.apps[name].byID()
-		var lost []*entry
+		listed := d.next.apps[name].places()
+		var lost []entry
 		fresh := 0
-		for _, e := range before.entries {
-			if doubted[[2]string{name, e.instance.ID}] {
+		for at, i := range before.set.All {
+			if doubted[[2]string{name, i.ID}] {
 				continue
 			}
 			fresh++
-			if listed[e.instance.ID] == nil {
-				lost = append(lost, e)
+			if _, ok := listed[i.ID]; !ok {
+				lost = append(lost, before.entry(at))
 			}
 		}
 		if !nothing && (fresh < 2 || 2*len(lost) <= fresh) {
@@ -52,9 +52,8 @@ func (d *draft) doubt(now time.Time) {
 				app = &application{}
 				d.next.apps[name] = app
 			}
-			kept := &entry{instance: &instance, names: e.names, dirty: e.dirty}
-			app.entries = append(app.entries, kept)
-			d.next.hold(name, kept)
+			app.add(entry{&instance, e.names})
+			d.next.hold(name, e.names)
 			d.next.doubts = append(d.next.doubts, doubt{app: name, id: instance.ID, since: now})
 		}
 	}
@@ -68,8 +67,8 @@ func (d *draft) settle(hash string, now time.Time) {
 	repeated := d.next.hash() == hash
 	d.next.doubts = nil
 	for _, one := range d.before.doubts {
-		app, at := d.look(one.app, one.id)
-		if at < 0 || !app.entries[at].instance.Doubtful {
+		at := d.look(one.app, one.id)
+		if at < 0 || !d.app.set.All[at].Doubtful {
 			continue // it is back
 		}
 		if one.looks++; repeated || one.looks >= mostDoubtLooks || now.Sub(one.since) >= mostDoubt {

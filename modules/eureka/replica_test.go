@@ -197,7 +197,7 @@ func TestInstancesAreCalledByTheirEnabledPorts(t *testing.T) {
 		listed(t, e, "s", "six", func(i *eureka.Instance) { i.HostName, i.IPAddr = "::1", "::1" })
 		set, err := replicating(t, e).Instances(t.Context(), "s")
 		require.NoError(t, err)
-		require.Equal(t, discovery.Instance{Service: "s", ID: "secure", SecureAddress: "localhost:8443", IP: "127.0.0.1"}, *set.ByID("secure"))
+		require.Equal(t, discovery.Instance{Service: "s", ID: "secure", SecureAddress: "localhost:8443", IP: "127.0.0.1", Revision: time.Now().UnixMilli()}, *set.ByID("secure"))
 		require.Equal(t, "[::1]:8080", set.ByID("six").Address)
 		byIP, err := replicating(t, e, eureka.PreferIP()).Instances(t.Context(), "s")
 		require.NoError(t, err)

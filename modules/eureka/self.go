@@ -15,7 +15,7 @@ func (r *Registrar) Follow(ctx context.Context, replica *Replica) error {
 		looked := replica.nextLook()
 		if i := r.current(); i != nil {
 			if s := replica.now.Load(); s != nil {
-				own, shown := translation{preferIP: replica.to.preferIP}.entry(i), s.entry(i.App, i.ID())
+				own, shown := translation{preferIP: replica.to.preferIP}.entry(i, entry{}), s.entry(i.App, i.ID())
 				r.enqueue(command{do: func(ctx context.Context) error { return r.compare(ctx, own, shown) }})
 			}
 		}
@@ -27,25 +27,36 @@ func (r *Registrar) Follow(ctx context.Context, replica *Replica) error {
 	}
 }
 
-// compare takes in what a snapshot shows of this program; nil when it is not in it.
-func (r *Registrar) compare(ctx context.Context, own, shown *entry) error {
+// compare takes in what a snapshot shows of this program; nothing when it is not in it.
+func (r *Registrar) compare(ctx context.Context, own, shown entry) error {
 	w := &r.work
 	switch {
 	case !w.active || !r.Registered():
 		return nil
-	case shown == nil:
+	case shown.instance == nil:
 		return r.missed(ctx)
-	case shown.dirty < w.dirty:
-		return nil // older than ours: servers answer from caches
-	case shown.dirty == w.dirty && shown.leadsTo(own):
-		w.seen, w.contested = true, false
+	case !w.contested && shown.instance.Revision < w.dirty && !shown.leadsTo(own):
+		// Servers answer from caches, and a replica does not tell two registrations with the same content: ask.
+		i := r.current()
+		stored, err := r.stored(ctx, i)
+		if err != nil {
+			return nil // heartbeats meet it too
+		}
+		shown = translation{}.entry(stored, entry{})
+		own = translation{}.entry(i, entry{})
+	}
+	switch {
+	case shown.instance.Revision <= w.dirty && shown.leadsTo(own):
+		w.seen, w.contested = true, w.contested && shown.instance.Revision < w.dirty
+		return nil
+	case shown.instance.Revision < w.dirty:
 		return nil
 	case shown.leadsTo(own):
 		r.log.WarnContext(ctx, "the registry kept an entry of this instance that says to be newer; registering again as newer still",
-			"id", own.instance.ID, "entry", time.UnixMilli(shown.dirty), "own", time.UnixMilli(w.dirty))
+			"id", own.instance.ID, "entry", time.UnixMilli(shown.instance.Revision), "own", time.UnixMilli(w.dirty))
 	default:
 		// What was left behind and is newer than ours all the same is of the future, by the error of a clock. All else is alive.
-		if alive := w.seen || w.tookOver || shown.dirty <= r.client.clock().UnixMilli(); alive && !w.reported {
+		if alive := w.seen || w.tookOver || shown.instance.Revision <= r.client.clock().UnixMilli(); alive && !w.reported {
 			w.reported = true
 			r.log.ErrorContext(ctx, "two instances with one id are running, and callers reach only one of them; give each an eureka.instance.instance-id of its own",
 				"id", own.instance.ID, "own", own.address(), "other", shown.address())
@@ -59,18 +70,18 @@ func (r *Registrar) compare(ctx context.Context, own, shown *entry) error {
 		}
 		w.tookOver = true
 	}
-	w.dirty = shown.dirty // what is registered next is newer by one at least
+	w.dirty = shown.instance.Revision // what is registered next is newer by one at least
 	status, _ := r.status()
 	return r.register(ctx, status)
 }
 
 // leadsTo reports whether callers of both entries reach the same address.
-func (e *entry) leadsTo(o *entry) bool {
+func (e entry) leadsTo(o entry) bool {
 	a, b := e.instance, o.instance
 	return a.Address == b.Address && a.SecureAddress == b.SecureAddress && a.IP == b.IP
 }
 
-func (e *entry) address() string {
+func (e entry) address() string {
 	return firstOf(e.instance.Address, e.instance.SecureAddress) + " (" + e.instance.IP + ")"
 }
 
@@ -86,11 +97,17 @@ func (r *Registrar) missed(ctx context.Context) error {
 		return nil
 	}
 	r.work.registered = time.Now() // not after each look
-	err := r.write(ctx, func(ctx context.Context) error {
-		_, err := r.client.Instance(ctx, i.App, i.ID())
+	_, err := r.stored(ctx, i)
+	return r.wrote(ctx, StatusUpdate, err, nil)
+}
+
+// stored is what a server has of an instance, now.
+func (r *Registrar) stored(ctx context.Context, i *Instance) (stored *Instance, err error) {
+	err = r.write(ctx, func(ctx context.Context) error {
+		stored, err = r.client.Instance(ctx, i.App, i.ID())
 		return err
 	})
-	return r.wrote(ctx, StatusUpdate, err, nil)
+	return stored, err
 }
 
 // foreign reports whether the entry under this instance's id is known to be another's.

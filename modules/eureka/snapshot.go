@@ -21,24 +21,120 @@ type snapshot struct {
 	taken    time.Time
 }
 
-// application is the entries of one name, in the order of the registry.
+// application is the instances of one name in the order of the registry.
 type application struct {
-	entries []*entry
+	set   discovery.Set // that of every service which all of it and nobody else is called by
+	names *names        // of all; nil when they differ
+	each  []*names      // of each when they differ
 }
 
-func (a *application) find(id string) *entry {
-	if a != nil {
-		for _, e := range a.entries {
-			if e.instance.ID == id {
-				return e
-			}
+// entry is one instance as it is listed. The zero value is one that is not.
+type entry struct {
+	instance *discovery.Instance
+	names    *names
+}
+
+func (a *application) entry(at int) entry {
+	switch {
+	case at < 0:
+		return entry{}
+	case a.names != nil:
+		return entry{a.set.All[at], a.names}
+	}
+	return entry{a.set.All[at], a.each[at]}
+}
+
+// add lists one more.
+func (a *application) add(e entry) {
+	a.set.All = append(a.set.All, nil)
+	a.put(len(a.set.All)-1, e)
+}
+
+// put lists an entry at a place.
+func (a *application) put(at int, e entry) {
+	a.set.All[at] = e.instance
+	switch {
+	case len(a.set.All) == 1:
+		a.names, a.each = e.names, nil
+		return
+	case a.names == e.names:
+		return
+	case a.names != nil:
+		a.names, a.each = nil, slices.Repeat([]*names{a.names}, len(a.set.All))
+	case at == len(a.each):
+		a.each = append(a.each, nil)
+	}
+	a.each[at] = e.names
+}
+
+// find returns the place of an instance, -1 when there is none.
+func (a *application) find(id string) int {
+	if a == nil {
+		return -1
+	}
+	return slices.IndexFunc(a.set.All, func(i *discovery.Instance) bool { return i != nil && i.ID == id })
+}
+
+// places returns those of all instances.
+func (a *application) places() map[string]int {
+	if a == nil {
+		return nil
+	}
+	m := make(map[string]int, len(a.set.All))
+	for at, i := range a.set.All {
+		if i != nil {
+			m[i.ID] = at
 		}
 	}
-	return nil
+	return m
 }
 
-// entry returns the entry of an instance, or nil.
-func (s *snapshot) entry(app, id string) *entry { return s.apps[app].find(id) }
+// same reports whether nothing is different.
+func (a *application) same(b *application) bool {
+	return b != nil && a.names == b.names && slices.Equal(a.each, b.each) && slices.Equal(a.set.All, b.set.All)
+}
+
+// called returns the instances with a VIP, and those of them that have the name as an application only.
+func (a *application) called(service string, onlyUp bool) (byVIP, byApp []*discovery.Instance) {
+	if a.names != nil && !onlyUp {
+		switch is, vip := a.names.has(service); {
+		case vip:
+			return a.set.All, nil
+		case is:
+			return nil, a.set.All
+		}
+		return nil, nil
+	}
+	var of *names // of the instance before: neighbours mostly share them
+	var is, vip bool
+	for at, i := range a.set.All {
+		if names := a.entry(at).names; names != of {
+			of = names
+			is, vip = of.has(service)
+		}
+		switch {
+		case onlyUp && !i.Up():
+		case vip:
+			byVIP = a.grown(byVIP, i)
+		case is:
+			byApp = a.grown(byApp, i)
+		}
+	}
+	return byVIP, byApp
+}
+
+func (a *application) grown(list []*discovery.Instance, i *discovery.Instance) []*discovery.Instance {
+	if list == nil {
+		list = make([]*discovery.Instance, 0, len(a.set.All))
+	}
+	return append(list, i)
+}
+
+// entry returns what is listed of an instance.
+func (s *snapshot) entry(app, id string) entry {
+	a := s.apps[app]
+	return a.entry(a.find(id))
+}
 
 // find returns the set of a service, whatever the case of its name.
 func (s *snapshot) find(service string) *discovery.Set {
@@ -54,24 +150,9 @@ func (s *snapshot) set(service string) *discovery.Set {
 	var vip, app []*discovery.Instance
 	holders := s.holders[service]
 	for _, name := range holders {
-		a := s.apps[name]
-		if a == nil {
-			continue
-		}
-		var of *names // of the entry before: neighbours mostly share them
-		var is, byVIP bool
-		for _, e := range a.entries {
-			if e.names != of {
-				of = e.names
-				is, byVIP = of.has(service)
-			}
-			switch {
-			case s.onlyUp && !e.instance.Up():
-			case byVIP:
-				vip = grown(vip, a, e)
-			case is:
-				app = grown(app, a, e)
-			}
+		if a := s.apps[name]; a != nil {
+			byVIP, byApp := a.called(service, s.onlyUp)
+			vip, app = joined(vip, byVIP), joined(app, byApp)
 		}
 	}
 	if len(vip) == 0 {
@@ -80,20 +161,24 @@ func (s *snapshot) set(service string) *discovery.Set {
 	switch {
 	case len(vip) == 0:
 		return nil
-	case len(holders) == 1:
-		return discovery.UniqueSet(vip)
+	case len(holders) > 1:
+		return discovery.SetOf(vip) // two applications may use the same id
 	}
-	return discovery.SetOf(vip) // two applications may use the same id
+	if a := s.apps[holders[0]]; len(vip) == len(a.set.All) {
+		return &a.set
+	}
+	return discovery.UniqueSet(vip)
 }
 
-func grown(list []*discovery.Instance, a *application, e *entry) []*discovery.Instance {
+// joined appends to a list, which an only one need not be copied for.
+func joined(list, more []*discovery.Instance) []*discovery.Instance {
 	if list == nil {
-		list = make([]*discovery.Instance, 0, len(a.entries))
+		return more
 	}
-	return append(list, e.instance)
+	return append(slices.Clip(list), more...)
 }
 
-// full makes a snapshot of a whole registry, keeping the entries and sets of before where nothing changed. before may be nil.
+// full makes a snapshot of a whole registry, keeping the instances and sets of before where nothing changed. before may be nil.
 func (t translation) full(all *Applications, before *snapshot, now time.Time) *snapshot {
 	if before == nil {
 		before = &snapshot{}
@@ -104,32 +189,43 @@ func (t translation) full(all *Applications, before *snapshot, now time.Time) *s
 	}
 	for n := range all.Applications {
 		from := &all.Applications[n]
-		name := upper(from.Name)
-		known := before.apps[name].byID()
+		name, many := upper(from.Name), len(from.Instances)
+		was := before.apps[name]
+		known := was.places()
 		app := next.apps[name]
 		if app == nil {
-			app = &application{entries: make([]*entry, 0, len(from.Instances))}
+			app = &application{}
+			app.set.All = make([]*discovery.Instance, 0, many)
 			next.apps[name] = app
 		}
-		at := make(map[string]int, len(from.Instances)+len(app.entries))
-		for i, e := range app.entries {
-			at[e.instance.ID] = i
-		}
+		at := app.places()
 		for _, i := range from.Instances {
-			e := t.entry(i)
-			e = e.after(known[e.instance.ID])
+			var old entry
+			if place, listed := known[i.ID()]; listed {
+				old = was.entry(place)
+			}
+			e := t.entry(i, old)
 			if place, twice := at[e.instance.ID]; twice {
-				app.entries[place] = e
+				app.put(place, e)
 				continue
 			}
-			at[e.instance.ID] = len(app.entries)
-			app.entries = append(app.entries, e)
+			at[e.instance.ID] = len(app.set.All)
+			app.add(e)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(next.apps)) {
-		for _, e := range next.apps[name].entries {
-			next.counts[min(e.instance.Status, discovery.Unknown)]++
-			next.hold(name, e)
+		app := next.apps[name]
+		if was := before.apps[name]; app.same(was) {
+			app = was
+			next.apps[name] = was
+		}
+		var of *names
+		for at, i := range app.set.All {
+			next.counts[min(i.Status, discovery.Unknown)]++
+			if names := app.entry(at).names; names != of {
+				of = names
+				next.hold(name, names)
+			}
 		}
 	}
 	d := &draft{next: next, before: before, touched: map[string]bool{}}
@@ -141,20 +237,9 @@ func (t translation) full(all *Applications, before *snapshot, now time.Time) *s
 	return next
 }
 
-func (a *application) byID() map[string]*entry {
-	if a == nil {
-		return nil
-	}
-	m := make(map[string]*entry, len(a.entries))
-	for _, e := range a.entries {
-		m[e.instance.ID] = e
-	}
-	return m
-}
-
-// hold notes the services of an entry. The snapshot must own its holders.
-func (s *snapshot) hold(app string, e *entry) {
-	for _, service := range e.names.services {
+// hold notes the services of an application. The snapshot must own its holders.
+func (s *snapshot) hold(app string, names *names) {
+	for _, service := range names.services {
 		holders := s.holders[service]
 		if n := len(holders); n > 0 && holders[n-1] == app {
 			continue
@@ -168,7 +253,9 @@ func (s *snapshot) hold(app string, e *entry) {
 // delta applies changes to a copy. Every entry stands for the latest state of its instance, so applying one twice does no
 // harm.
 func (t translation) delta(changes *Applications, before *snapshot, now time.Time) *snapshot {
-	d := newDraft(before, now, len(changes.Applications))
+	next := *before
+	next.taken, next.apps = now, maps.Clone(before.apps)
+	d := &draft{next: &next, before: before, touched: make(map[string]bool, len(changes.Applications))}
 	for n := range changes.Applications {
 		from := &changes.Applications[n]
 		name := upper(from.Name)
@@ -178,160 +265,137 @@ func (t translation) delta(changes *Applications, before *snapshot, now time.Tim
 			case wire.Deleted:
 				d.drop(name, i.ID())
 			default:
-				d.put(name, t.entry(i))
+				d.put(name, i, t)
 			}
 		}
 	}
 	d.settle(changes.Hash, now)
+	if len(d.touched) > 0 {
+		if next.sets = maps.Clone(before.sets); next.sets == nil {
+			next.sets = map[string]*discovery.Set{}
+		}
+	}
 	d.finish()
-	return d.next
+	return &next
 }
 
-// draft is a snapshot in the making: a copy of the one before that shares what does not change.
+// draft is a snapshot in the making, which shares with the one before what does not change.
 type draft struct {
 	next, before *snapshot
-	own          map[string]*owned                // applications that are looked at
-	touched      map[string]bool                  // services whose sets are made anew
-	patched      map[string][]*discovery.Instance // services whose sets keep their order, with instances in place of others
-	held         bool                             // holders are the draft's own
+	app          opened          // the one that is worked at: changes of one application come together
+	holes        map[string]bool // applications with instances that were dropped
+	touched      map[string]bool // services whose sets are made anew
+	held         bool            // holders are the draft's own
 }
 
-// owned is an application of a draft.
-type owned struct {
+// opened is an application of a draft.
+type opened struct {
 	*application
-	copied bool           // may be changed
-	looks  int            // without at
-	at     map[string]int // places of the entries by id, once there were some looks
+	name  string
+	was   *application   // in the snapshot before
+	looks int            // without at
+	at    map[string]int // places of the instances by id, once there were some looks
 }
 
-// fewLooks is how many entries are looked for in an application before an index is worth its while.
+// fewLooks is how many instances are looked for in an application before an index is worth its while.
 const fewLooks = 8
 
-// newDraft copies a snapshot, for changes in about so many applications.
-func newDraft(before *snapshot, now time.Time, changes int) *draft {
-	next := *before
-	next.taken = now
-	next.apps = maps.Clone(before.apps)
-	return &draft{next: &next, before: before, own: make(map[string]*owned, changes), touched: map[string]bool{},
-		patched: make(map[string][]*discovery.Instance, changes)}
-}
-
-// look returns an application, and the place of an entry in it or -1.
-func (d *draft) look(name, id string) (*owned, int) {
-	app := d.own[name]
-	if app == nil {
-		if app = (&owned{application: d.next.apps[name]}); app.application == nil {
-			app.application, app.copied = &application{}, true
+// look opens an application, and returns the place of an instance in it or -1.
+func (d *draft) look(name, id string) int {
+	app := &d.app
+	if app.application == nil || app.name != name {
+		*app = opened{application: d.next.apps[name], was: d.before.apps[name], name: name}
+		if app.was == nil {
+			app.was = &application{}
 		}
-		d.own[name] = app
+		if app.application == nil {
+			app.application = app.was
+		}
 	}
 	if app.at == nil {
 		if app.looks++; app.looks <= fewLooks {
-			return app, slices.IndexFunc(app.entries, func(e *entry) bool { return e != nil && e.instance.ID == id })
+			return app.find(id)
 		}
-		app.at = make(map[string]int, len(app.entries))
-		for at, e := range app.entries {
-			if e != nil {
-				app.at[e.instance.ID] = at
-			}
-		}
+		app.at = app.places()
 	}
 	if at, ok := app.at[id]; ok {
-		return app, at
+		return at
 	}
-	return app, -1
+	return -1
 }
 
-// change makes an application one that may be changed.
-func (d *draft) change(name string, app *owned) {
-	if !app.copied {
-		app.application, app.copied = &application{entries: slices.Clone(app.entries)}, true
+// change makes the opened application one that may be changed.
+func (d *draft) change() *application {
+	app := &d.app
+	if app.application == app.was {
+		app.application = &application{names: app.was.names, each: slices.Clone(app.was.each)}
+		app.set.All = slices.Clone(app.was.set.All)
+		d.next.apps[app.name] = app.application
 	}
-	d.next.apps[name] = app.application
+	return app.application
 }
 
-// put lists an entry, or replaces what is listed under its id.
-func (d *draft) put(name string, e *entry) {
-	app, at := d.look(name, e.instance.ID)
-	var old *entry
-	if at >= 0 {
-		old = app.entries[at]
-	}
-	if e = e.after(old); e == old {
-		return
-	}
-	d.change(name, app)
-	if old != nil {
-		app.entries[at] = e
-	} else {
-		app.entries = append(app.entries, e)
-		if app.at != nil {
-			app.at[e.instance.ID] = len(app.entries) - 1
-		}
-	}
-	d.count(old, e)
-	if old != nil && old.instance == e.instance {
+// put lists an instance, or replaces what is listed under its id.
+func (d *draft) put(name string, i *wire.Instance, t translation) {
+	at := d.look(name, i.ID())
+	old := d.app.entry(at)
+	e := t.entry(i, old)
+	if e == old {
 		return // callers see no change
 	}
-	if old != nil && old.names == e.names && (!d.next.onlyUp || old.instance.Up() == e.instance.Up()) {
-		d.patch(old, e)
-		return
+	app := d.change()
+	if at >= 0 {
+		app.put(at, e)
+	} else {
+		app.add(e)
+		if d.app.at != nil {
+			d.app.at[e.instance.ID] = len(app.set.All) - 1
+		}
 	}
-	d.touch(old)
-	if old == nil || old.names != e.names {
+	d.count(old.instance, e.instance)
+	d.touch(e.names)
+	if old.names != e.names {
+		d.touch(old.names)
 		if !d.held {
 			d.held = true
 			d.next.holders = maps.Clone(d.next.holders)
 		}
-		d.next.hold(name, e)
-		d.touch(e)
+		d.next.hold(name, e.names)
 	}
 }
 
-// drop takes an entry off the list.
+// drop takes an instance off the list.
 func (d *draft) drop(name, id string) {
-	app, at := d.look(name, id)
+	at := d.look(name, id)
 	if at < 0 {
 		return
 	}
-	d.change(name, app)
-	old := app.entries[at]
-	app.entries[at] = nil // until finish
-	delete(app.at, id)
-	d.count(old, nil)
-	d.touch(old)
+	app := d.change()
+	old := app.entry(at)
+	d.count(old.instance, nil)
+	d.touch(old.names)
+	app.set.All[at] = nil // until finish
+	delete(d.app.at, id)
+	if d.holes == nil {
+		d.holes = map[string]bool{}
+	}
+	d.holes[name] = true
 }
 
 // count keeps the counts that the hash is made of; what is doubted is not listed by the server.
-func (d *draft) count(old, e *entry) {
-	if old != nil && !old.instance.Doubtful {
-		d.next.counts[min(old.instance.Status, discovery.Unknown)]--
+func (d *draft) count(old, now *discovery.Instance) {
+	if old != nil && !old.Doubtful {
+		d.next.counts[min(old.Status, discovery.Unknown)]--
 	}
-	if e != nil && !e.instance.Doubtful {
-		d.next.counts[min(e.instance.Status, discovery.Unknown)]++
+	if now != nil && !now.Doubtful {
+		d.next.counts[min(now.Status, discovery.Unknown)]++
 	}
 }
 
-func (d *draft) touch(e *entry) {
-	if e != nil {
-		for _, service := range e.names.services {
+func (d *draft) touch(names *names) {
+	if names != nil {
+		for _, service := range names.services {
 			d.touched[service] = true
-		}
-	}
-}
-
-// patch puts an instance where another stands in the sets that both belong to.
-func (d *draft) patch(old, e *entry) {
-	for _, service := range e.names.services {
-		list, patched := d.patched[service]
-		if !patched {
-			if set := d.before.sets[service]; set != nil {
-				list = slices.Clone(set.All)
-			}
-			d.patched[service] = list
-		}
-		if at := slices.Index(list, old.instance); at >= 0 {
-			list[at] = e.instance
 		}
 	}
 }
@@ -339,46 +403,31 @@ func (d *draft) patch(old, e *entry) {
 // finish closes the gaps, and makes the sets of what was touched. One whose instances are those of before stays the same set.
 func (d *draft) finish() {
 	s := d.next
-	for name, app := range d.own {
-		if !app.copied {
-			continue
+	for name := range d.holes {
+		app := &application{}
+		for at, i := range s.apps[name].set.All {
+			if i != nil {
+				app.add(s.apps[name].entry(at))
+			}
 		}
-		if app.entries = slices.DeleteFunc(app.entries, func(e *entry) bool { return e == nil }); len(app.entries) == 0 {
+		if s.apps[name] = app; len(app.set.All) == 0 {
 			delete(s.apps, name)
 		}
 	}
-	if len(d.touched) == 0 && len(d.patched) == 0 {
-		return
-	}
-	s.sets = maps.Clone(d.before.sets)
-	if s.sets == nil {
-		s.sets = map[string]*discovery.Set{}
-	}
-	if d.own == nil { // in a draft of changes nobody stops holding a name
-		for service := range s.sets {
-			if _, held := s.holders[service]; !held {
-				delete(s.sets, service)
-			}
-		}
-	}
-	same := len(s.sets) == len(d.before.sets)
+	same := true
 	for service := range d.touched {
-		set, old := s.set(service), s.sets[service]
+		set, old := s.set(service), d.before.sets[service]
 		switch {
-		case set == nil && old != nil:
+		case set == nil:
 			delete(s.sets, service)
-			same = false
-		case set != nil && (old == nil || !slices.Equal(old.All, set.All)):
+		case old != nil && slices.Equal(old.All, set.All):
+			s.sets[service] = old
+		default:
 			s.sets[service] = set
 			same = same && old != nil
 		}
 	}
-	for service, list := range d.patched {
-		if old := s.sets[service]; old != nil && !d.touched[service] && !slices.Equal(old.All, list) {
-			s.sets[service] = discovery.UniqueSet(list)
-		}
-	}
-	if !same || s.services == nil {
+	if !same || len(s.sets) != len(d.before.sets) || s.services == nil {
 		s.services = slices.Sorted(maps.Keys(s.sets))
 	}
 }

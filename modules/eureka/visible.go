@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/archimedes-go/archimedes/modules/discovery"
 )
 
 // visibility is eureka.instance.ready-when-visible: a rollout that waits for readiness waits until callers know the new instance.
@@ -46,11 +44,11 @@ func (v *visibility) Run(ctx context.Context) error {
 
 func (v *visibility) seen() bool {
 	own, s := v.registrar.current(), v.replica.now.Load()
-	if own == nil || s == nil || s.apps[own.App] == nil {
+	if own == nil || s == nil {
 		return false
 	}
-	e := s.apps[own.App].find(own.ID())
-	return e != nil && e.instance.Status == discovery.Up
+	shown := s.entry(own.App, own.ID()).instance
+	return shown != nil && shown.Up()
 }
 
 // visibleError is ready-when-visible without what it needs.

@@ -84,15 +84,10 @@ func byID(set *discovery.Set, id string) *discovery.Instance {
 
 // Application returns the instances of an application as last fetched, or nil; its name ignores case.
 func (r *Replica) Application(name string) *discovery.Set {
-	s := r.now.Load()
-	if s == nil || s.apps[upper(name)] == nil {
-		return nil
+	if s := r.now.Load(); s != nil && s.apps[upper(name)] != nil {
+		return &s.apps[upper(name)].set
 	}
-	var all []*discovery.Instance
-	for _, e := range s.apps[upper(name)].entries {
-		all = append(all, e.instance)
-	}
-	return discovery.UniqueSet(all)
+	return nil
 }
 
 // VIP returns the instances with a virtual host name as last fetched, or nil; case is ignored.
@@ -116,9 +111,9 @@ func (r *Replica) called(vip string, among func(*names) []string) *discovery.Set
 		if app == nil {
 			continue
 		}
-		for _, e := range app.entries {
-			if slices.Contains(among(e.names), lower(vip)) {
-				all = append(all, e.instance)
+		for at, i := range app.set.All {
+			if slices.Contains(among(app.entry(at).names), lower(vip)) {
+				all = append(all, i)
 			}
 		}
 	}
