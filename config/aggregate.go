@@ -119,7 +119,7 @@ func (b *binder) mapping(key string, v reflect.Value, unit time.Duration) bool {
 			b.level--
 			continue
 		}
-		switch path := join(key, member.path); {
+		switch path := member.path; {
 		case member.nested:
 			tree := reflect.New(treeType).Elem()
 			if found = b.mapping(path, tree, unit); found {
@@ -144,7 +144,7 @@ var treeType = reflect.TypeFor[map[string]any]()
 // member is a key of a map.
 type member struct {
 	name   string // in the map
-	path   string // below the map's key
+	path   string // the whole key, as the source spells it: only so a variable of the old form finds it
 	nested bool   // of a map of anything: another map
 }
 
@@ -165,7 +165,7 @@ func (b *binder) members(key string, values reflect.Type) []member {
 			if len(elements) <= depth {
 				continue
 			}
-			elements = elements[depth:]
+			above, elements := elements[:depth], elements[depth:]
 			nested := false
 			switch {
 			case len(elements) == 1:
@@ -182,14 +182,16 @@ func (b *binder) members(key string, values reflect.Type) []member {
 				elements = elements[:1]
 			}
 			names := make([]string, len(elements))
-			path := ""
 			for at, element := range elements {
 				names[at] = mapKey(element)
-				path = join(path, element)
 			}
 			name := strings.Join(names, ".")
 			if name != "" && !seen[name] {
 				seen[name] = true
+				path := ""
+				for _, element := range append(above, elements...) {
+					path = join(path, element)
+				}
 				all = append(all, member{name, path, nested})
 			}
 		}
