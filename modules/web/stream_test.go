@@ -298,13 +298,14 @@ func TestACallerThatLeavesIsNoFailureOfTheServer(t *testing.T) {
 }
 
 func TestABodyThatStallsIsGivenUp(t *testing.T) {
-	s := serve(t, "server.tomcat.connection-timeout: 1s", func(e *echo.Echo) {
+	t.Parallel()
+	s := serve(t, "server.tomcat.connection-timeout: 2s", func(e *echo.Echo) {
 		e.POST("/", func(c echo.Context) error {
 			body, err := io.ReadAll(c.Request().Body)
 			if err != nil {
 				return err
 			}
-			time.Sleep(1200 * time.Millisecond) // once the body is there nothing is in a hurry
+			time.Sleep(2200 * time.Millisecond) // once the body is there nothing is in a hurry
 			if err := c.Request().Context().Err(); err != nil {
 				return err
 			}
@@ -316,9 +317,9 @@ func TestABodyThatStallsIsGivenUp(t *testing.T) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		require.NoError(t, err)
 		t.Cleanup(func() { conn.Close() })
-		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n")
+		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n")
 		for _, piece := range pieces {
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(60 * time.Millisecond)
 			fmt.Fprint(conn, piece)
 		}
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -326,7 +327,7 @@ func TestABodyThatStallsIsGivenUp(t *testing.T) {
 		return response
 	}
 	require.Equal(t, http.StatusRequestTimeout, post("a").StatusCode)
-	require.Equal(t, http.StatusOK, post(strings.Split("twelve bytes", "")...).StatusCode, "slow, but it does not stall")
+	require.Equal(t, http.StatusOK, post(strings.Split(strings.Repeat("a", 40), "")...).StatusCode, "slow, but it does not stall")
 }
 
 func TestACallerThatStopsReadingIsLeft(t *testing.T) {
