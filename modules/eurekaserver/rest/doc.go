@@ -11,5 +11,6 @@
 // them. Anything else would cost its client the registry. The log says so once.
 //
 // Where it differs from Netflix's: 400 where that says 500; a port that is a plain number, a data centre without @class and unknown
-// fields are taken; a single instance in XML shows its true status; JSON is labelled as JSON whatever else was accepted.
+// fields are taken (an object that stands before app is a 400 there and here); a single instance in XML shows its true status; JSON
+// is labelled as JSON whatever else was accepted.
 package rest

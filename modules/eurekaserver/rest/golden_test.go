@@ -41,17 +41,16 @@ var otherwise = map[string]struct {
 	status  int
 	instead []string // old and new in turn; nil: the body is not compared
 }{
-	"apps-v1-path":                        {"/eureka/v1/… may be served", 200, nil},
-	"apps-double-slash":                   {"/eureka//apps may be served", 200, nil},
-	"heartbeat-bad-dirty":                 {"bad lastDirtyTimestamp: ours 400", 400, nil},
-	"status-update-bad-value":             {"bad value of a status; 16: 400 where it says 500", 400, nil},
-	"status-update-no-value":              {"missing value of a status; 16: 400 where it says 500", 400, nil},
-	"register-datacenter-without-class":   {"7: class accepted", 204, nil},
-	"register-datacenter-unknown-class":   {"7: class accepted", 204, nil},
-	"register-port-as-number":             {"7: port accepted", 204, nil},
-	"register-unknown-object-field-first": {"unknown field holding an object: ignored wherever it stands (§2.8)", 204, nil},
-	"server-status-json":                  {"GET /eureka/status: as its XML, which is 200", 200, nil},
-	"server-status-xml":                   {"GET /eureka/status: nothing functional depends on it (§1.7)", 200, nil},
+	"apps-v1-path":                      {"/eureka/v1/… may be served", 200, nil},
+	"apps-double-slash":                 {"/eureka//apps may be served", 200, nil},
+	"heartbeat-bad-dirty":               {"bad lastDirtyTimestamp: ours 400", 400, nil},
+	"status-update-bad-value":           {"bad value of a status; 16: 400 where it says 500", 400, nil},
+	"status-update-no-value":            {"missing value of a status; 16: 400 where it says 500", 400, nil},
+	"register-datacenter-without-class": {"7: class accepted", 204, nil},
+	"register-datacenter-unknown-class": {"7: class accepted", 204, nil},
+	"register-port-as-number":           {"7: port accepted", 204, nil},
+	"server-status-json":                {"GET /eureka/status: as its XML, which is 200", 200, nil},
+	"server-status-xml":                 {"GET /eureka/status: nothing functional depends on it (§1.7)", 200, nil},
 	// In both formats:
 	"06-heartbeat-malformed":       {"bad lastDirtyTimestamp: ours 400", 400, nil},
 	"06-heartbeat-malformed-empty": {"16: lastDirtyTimestamp= empty: 400 where it says 500", 400, nil},

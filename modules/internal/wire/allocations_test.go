@@ -42,3 +42,33 @@ func TestDecodingAllocatesOncePerTenInstancesAtMost(t *testing.T) {
 		require.LessOrEqual(t, allocations, float64(instances/10), format.ContentType())
 	}
 }
+
+func TestDecodingARegistrationAllocatesTwelveTimesAtMost(t *testing.T) {
+	document := wire.JSON.AppendInstance(nil, estate(1).Applications[0].Instances[0])
+	allocations := testing.AllocsPerRun(100, func() {
+		i, err := wire.DecodeInstance(document)
+		require.NoError(t, err)
+		require.Len(t, i.Metadata, 6)
+	})
+	require.LessOrEqual(t, allocations, 12.0, "two without the race detector, which empties pools") // a hundred when every member is remembered
+}
+
+func TestAnInstanceStaysAsItIsWhateverIsDecodedAfterIt(t *testing.T) {
+	var read []*wire.Instance
+	var want []string
+	for _, app := range estate(500).Applications {
+		for _, i := range app.Instances {
+			document := wire.JSON.AppendInstance(nil, i)
+			want = append(want, string(document))
+			again, err := wire.DecodeInstance(document)
+			require.NoError(t, err)
+			read = append(read, again)
+			_, err = wire.DecodeInstance(document[:len(document)/2])
+			require.Error(t, err)
+			clear(document) // a server reads the next one into the same buffer
+		}
+	}
+	for n, i := range read {
+		require.Equal(t, want[n], string(wire.JSON.AppendInstance(nil, i)))
+	}
+}

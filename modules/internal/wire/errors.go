@@ -70,10 +70,11 @@ func beginning(data []byte) string {
 // ValueError is a value of a registration that its author should hear of, since it cannot be meant. In a registry the
 // same value only switches off what it stands for.
 type ValueError struct {
-	Field string // such as "port"
-	Value string // what stands there, shortened, printable and quoted
+	Field   string // such as "port"
+	Value   string // what stands there, shortened, printable and quoted
+	Problem string // such as "is not a number from 0 to 65535"
 }
 
 func (e *ValueError) Error() string {
-	return "wire: " + e.Field + " " + e.Value + " is not a number from 0 to 65535"
+	return "wire: " + e.Field + " " + e.Value + " " + e.Problem
 }

@@ -99,21 +99,27 @@ var requestExceptions = map[string]map[string]any{
 
 		"isCoordinatingDiscoveryServer": "false", "lastUpdatedTimestamp": "0", "lastDirtyTimestamp": "0",
 	},
-	"register-port-as-number":             {"port": map[string]any{"$": "8080", "@enabled": "true"}},
-	"register-unknown-object-field-first": {"nested": nil, "list": nil},
-	"register-unknown-object-field-last":  {"nested": nil, "list": nil},
-	"register-unknown-scalar-field":       {"somethingNew": nil},
-	"register-unknown-status":             {"status": "UNKNOWN"},
-	"register-400-no-app":                 {"app": ""},
-	"register-400-no-hostname":            {"hostName": ""},
-	"register-400-no-hostname-no-id":      {"hostName": ""},
-	"register-400-no-ip":                  {"ipAddr": ""},
-	"register-400-no-datacenter":          {"dataCenterInfo": map[string]any{"name": "MyOwn"}},
+	"register-port-as-number":            {"port": map[string]any{"$": "8080", "@enabled": "true"}},
+	"register-unknown-object-field-last": {"nested": nil, "list": nil},
+	"register-unknown-scalar-field":      {"somethingNew": nil},
+	"register-unknown-status":            {"status": "UNKNOWN"},
+	"register-400-no-app":                {"app": ""},
+	"register-400-no-hostname":           {"hostName": ""},
+	"register-400-no-hostname-no-id":     {"hostName": ""},
+	"register-400-no-ip":                 {"ipAddr": ""},
+	"register-400-no-datacenter":         {"dataCenterInfo": map[string]any{"name": "MyOwn"}},
 }
 
 func TestRecordedRegistrationsKeepTheirMeaning(t *testing.T) {
 	documents := 0
 	for _, r := range recordings(t) {
+		if r.Name == "register-unknown-object-field-first" {
+			_, err := wire.DecodeInstance([]byte(r.Request.Body))
+			var value *wire.ValueError
+			require.ErrorAs(t, err, &value)
+			require.ErrorContains(t, err, `"nested"`)
+			continue
+		}
 		again := reencode(t, r.Request.Body, false)
 		if again == "" {
 			continue

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"math"
+	"sync"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
 )
@@ -39,7 +40,9 @@ func DecodeApplication(data []byte) (*Application, error) {
 // DecodeInstance reads one instance, {"instance":{…}}, with whatever it lacks: [Instance.ID] may be empty. The error is a
 // [*SyntaxError], a [*ShapeError] or a [*ValueError].
 func DecodeInstance(data []byte) (*Instance, error) {
-	d := newJSONDecoder(data)
+	d := singles.Get().(*jsonDecoder)
+	defer d.release()
+	d.data = data
 	var instance *Instance
 	err := d.root("instance", func(i int) int {
 		d.fault = nil
@@ -72,6 +75,19 @@ type jsonDecoder struct {
 	}
 	// The members of each kind of object, as they came last.
 	instanceOrder, portOrder, dataCenterOrder, leaseOrder, metadataOrder order
+}
+
+// singles read documents of one instance. They share texts that repeat from one to the next, and the memory of those that do not:
+// who keeps an instance for long copies it.
+var singles = sync.Pool{New: func() any { return &jsonDecoder{jsonScanner: jsonScanner{single: true}, store: newSharedStore()} }}
+
+// release forgets the document.
+func (d *jsonDecoder) release() {
+	d.jsonScanner = jsonScanner{single: true, scratch: d.scratch[:0]}
+	d.list, d.fault = nil, nil
+	if cap(d.scratch)+cap(d.entries) <= chunkSize/16 { // what a hostile one needed is not worth keeping
+		singles.Put(d)
+	}
 }
 
 func newJSONDecoder(data []byte) *jsonDecoder {
@@ -289,6 +305,10 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 		case "asgName":
 			i = d.interned(&instance.ASGName, at, &w.member().last)
 		default:
+			if d.single && instance.App == "" && d.peek(at) == '{' {
+				// Netflix's server takes the end of an object that it does not know for that of the instance.
+				d.fault = &ValueError{Field: beginning(key), Value: beginning(d.data[at:]), Problem: "is not known and stands before app: a Eureka server would read no further"}
+			}
 			i = d.skip(at)
 		}
 	}

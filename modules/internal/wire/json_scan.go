@@ -11,6 +11,7 @@ import (
 // read, or a negative number once something is wrong: then err tells what, and every method given that number returns it.
 type jsonScanner struct {
 	data    []byte
+	single  bool // nothing in it comes again, so that nothing is worth remembering
 	depth   int
 	err     error
 	scratch []byte // the last string that held escapes
@@ -122,7 +123,7 @@ func (s *jsonScanner) again(i int, r *repeat) int {
 
 // keep remembers a value that ended well. A number might go on where this one ended.
 func (s *jsonScanner) keep(r *repeat, from, to int, text string) {
-	if r.raw = nil; to > from && (s.data[to-1] == '"' || s.data[to-1] == '}') {
+	if r.raw = nil; !s.single && to > from && (s.data[to-1] == '"' || s.data[to-1] == '}') {
 		r.raw, r.text = s.data[from:to], text
 	}
 }
@@ -131,13 +132,21 @@ func (s *jsonScanner) keep(r *repeat, from, to int, text string) {
 const mostMembers = 48
 
 // member returns the member that the walk has come to.
-func (w *walk) member() *memberText { return &w.order.members[w.at-1] }
+func (w *walk) member() *memberText {
+	if w.at == 0 {
+		w.nothing = memberText{}
+		return &w.nothing
+	}
+	return &w.order.members[w.at-1]
+}
 
 // walk is the way through the members of one object.
 type walk struct {
 	order *order
-	at    int // in the order: the member that should be next
+	at    int // in the order: the member that should be next; 0 also where nothing is remembered
 	begun bool
+
+	nothing memberText // is remembered of a member
 }
 
 // next is member for an object of a kind that has an order.
@@ -151,7 +160,7 @@ func (s *jsonScanner) next(i int, w *walk) (key []byte, at int, more bool) {
 		}
 	}
 	key, at, more = s.member(i, !w.begun)
-	if more && at > i {
+	if more && at > i && !s.single {
 		w.learn(s.data[i:at], key)
 	}
 	w.begun = true

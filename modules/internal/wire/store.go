@@ -52,6 +52,15 @@ func newStore(size int) *store {
 	}
 }
 
+// newSharedStore returns a store for many documents of one instance each.
+func newSharedStore() *store {
+	return &store{
+		texts: chunk{size: chunkSize / 16}, links: chunk{size: chunkSize / 16},
+		repeated: make([]string, tableSize/16),
+		perSlab:  1, perPairs: 64,
+	}
+}
+
 // chunk hands out strings cut from a larger one. A [strings.Builder] that never has to grow lets every string taken from
 // it share its memory.
 type chunk struct {

@@ -147,7 +147,7 @@ func (p *Port) set(field string, text []byte) error {
 		p.Number = n
 	case len(trim(text)) > 0:
 		*p = Port{}
-		return &ValueError{Field: field, Value: beginning(text)}
+		return &ValueError{Field: field, Value: beginning(text), Problem: "is not a number from 0 to 65535"}
 	}
 	return nil
 }
