@@ -39,8 +39,8 @@ func (n *interner) compact(i *wire.Instance) {
 			*text = strings.Clone(*text)
 		}
 	}
-	var own []*string // by one instance only
-	own = append(own, &i.InstanceID, &i.HostName, &i.IPAddr, &i.HomePageURL, &i.StatusPageURL, &i.HealthCheckURL, &i.SecureHealthCheckURL)
+	var room [32]*string
+	own := append(room[:0], &i.InstanceID, &i.HostName, &i.IPAddr, &i.HomePageURL, &i.StatusPageURL, &i.HealthCheckURL, &i.SecureHealthCheckURL) // by one instance only
 	for _, pairs := range []*discovery.Metadata{&i.Metadata, &i.DataCenter.Metadata} {
 		*pairs = slices.Clone(*pairs)
 		for p := range *pairs {

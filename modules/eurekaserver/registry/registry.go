@@ -75,7 +75,8 @@ type application struct {
 type lease struct {
 	instance *wire.Instance
 	renewed  time.Time
-	restored bool // read from a file, and not renewed since
+	weight   int64 // of the instance, which is seldom at hand when it is replaced
+	restored bool  // read from a file, and not renewed since
 }
 
 func (l *lease) end() time.Time {
@@ -202,7 +203,7 @@ func prepared(i *wire.Instance, now time.Time) *wire.Instance {
 func (r *Registry) fits(app *application, before *lease, next *wire.Instance) bool {
 	grown := weight(next)
 	if before != nil {
-		grown -= weight(before.instance)
+		grown -= before.weight
 	}
 	switch {
 	case grown > 0 && r.bytes+grown > int64(r.cfg.MaxSize):
@@ -262,20 +263,20 @@ func (r *Registry) close(app *application) {
 // put makes next what a lease stands for, and keeps the sums.
 func (r *Registry) put(app *application, l *lease, next *wire.Instance) {
 	if l.instance != nil {
-		r.count(l.instance, -1)
+		r.count(l, -1)
 	}
-	r.count(next, 1)
-	l.instance = next
+	l.instance, l.weight = next, weight(next)
+	r.count(l, 1)
 	if end := l.end(); end.Before(r.due) {
 		r.due = end
 	}
 	app.all, app.delta, r.snapshot = nil, nil, nil
 }
 
-func (r *Registry) count(i *wire.Instance, n int) {
-	r.counts[min(i.Status, discovery.Unknown)] += n
-	r.expected += float64(n) * perMinute(i)
-	r.bytes += int64(n) * weight(i)
+func (r *Registry) count(l *lease, n int) {
+	r.counts[min(l.instance.Status, discovery.Unknown)] += n
+	r.expected += float64(n) * perMinute(l.instance)
+	r.bytes += int64(n) * l.weight
 }
 
 // perMinute is how many renewals an instance promised.
@@ -394,7 +395,7 @@ func (r *Registry) drop(app *application, l *lease, why Kind, now time.Time) {
 	last := *l.view()
 	r.say(why, &last, now)
 	last.Action, last.LastUpdated, last.Lease.Eviction = wire.Deleted, now.UnixMilli(), now.UnixMilli()
-	r.count(l.instance, -1)
+	r.count(l, -1)
 	r.confirm(l)
 	delete(app.byID, id)
 	app.leases = slices.DeleteFunc(app.leases, func(one *lease) bool { return one == l })
