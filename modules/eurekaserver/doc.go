@@ -69,11 +69,17 @@
 //	  enabled: true
 //	  actions: false   # true: whoever sees it may take instances OUT_OF_SERVICE and back
 //
+// Pages of other sites may change nothing, neither here nor at /eureka. Without a user that is also true of pages under a name that
+// this server does not know, since anybody may let a name of theirs point to it (DNS rebinding). It knows addresses, localhost, the
+// machine's name, server.address, eureka.instance.hostname, and
+//
+//	eureka.server.browser-hosts: [eureka.example.org]
+//
 // # What it tells
 //
 // One log line per change of state; the indicator eurekaServer in the health; the metrics eureka.server.applications, .instances (by
 // status), .instances.restored, .renewals.expected, .renewals.minute, .self.preservation, .evictions, .requests (by operation and
-// outcome).
+// outcome). Requests of clients make no spans: heartbeats would be most of all traces.
 //
 // Remote regions are not: a fetch that names some is answered with what is registered here, and one warning says so.
 package eurekaserver

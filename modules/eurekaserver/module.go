@@ -3,6 +3,7 @@ package eurekaserver
 import (
 	"context"
 	"log/slog"
+	"net/http"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/fx"
@@ -23,7 +24,7 @@ func Module(c *config.Config) fx.Option {
 	if !c.Enabled("eurekaserver", "eureka.server.enabled", false) {
 		return fx.Options()
 	}
-	return fx.Module("eurekaserver", fx.Provide(newConfig, newCallers, newFile, newUser, newRegistry, newHandler,
+	return fx.Module("eurekaserver", fx.Provide(newConfig, newCallers, newFile, newUser, newGuard, newRegistry, newHandler,
 		newDashboardConfig, newTraces, newDashboard, web.AsMount(newMount), web.AsMount(newPage), web.AsMount(newBesidePage), web.AsMount(newCollector), health.AsIndicator(newIndicator)))
 }
 
@@ -83,10 +84,24 @@ func newHandler(p params) (*rest.Handler, error) {
 	return h, observe(p.Meters, p.Registry, h)
 }
 
-// newMount lets the user in, and nobody else when there is one. Whatever else shows or changes the registry is behind the same
-// guard.
-func newMount(h *rest.Handler, user User) web.Mount {
-	return web.Mount{Prefix: "/eureka", Handler: user.guard(h)}
+// guard stands before whatever shows or changes the registry.
+type guard func(http.Handler) http.Handler
+
+// newGuard lets the user in, and nobody else when there is one; and no page of another site.
+func newGuard(c *config.Config, user User) (guard, error) {
+	browsers, err := config.Bind(c, "eureka.server", Browsers{})
+	if err != nil {
+		return nil, err
+	}
+	address, _ := c.Lookup("server.address")
+	hostname, _ := c.Lookup("eureka.instance.hostname")
+	own := browsers.own(address, hostname)
+	return func(next http.Handler) http.Handler { return user.guard(own.guard(next, user)) }, nil
+}
+
+// newMount makes no spans: clients make none of their heartbeats, so that each would be a trace of its own.
+func newMount(h *rest.Handler, behind guard) web.Mount {
+	return web.Mount{Prefix: "/eureka", Handler: behind(h), Untraced: true}
 }
 
 func newDashboardConfig(c *config.Config) (dashboard.Config, error) {
@@ -114,21 +129,21 @@ func newCollector(t *traces.Store) web.Mount {
 }
 
 // newPage shows the dashboard where the settings say, the root of the program.
-func newPage(cfg dashboard.Config, h *dashboard.Handler, user User) web.Mount {
+func newPage(cfg dashboard.Config, h *dashboard.Handler, behind guard) web.Mount {
 	if !cfg.Enabled || cfg.Path == besides || cfg.Path+"/" == besides {
 		return web.Mount{}
 	}
-	return web.Mount{Prefix: cfg.Path, Handler: user.guard(h)}
+	return web.Mount{Prefix: cfg.Path, Handler: behind(h)}
 }
 
 // besides is where the dashboard is, wherever else it may be, with all that its page loads.
 const besides = "/eureka-ui/"
 
-func newBesidePage(cfg dashboard.Config, h *dashboard.Handler, user User) web.Mount {
+func newBesidePage(cfg dashboard.Config, h *dashboard.Handler, behind guard) web.Mount {
 	if !cfg.Enabled {
 		return web.Mount{}
 	}
-	return web.Mount{Prefix: besides, Handler: user.guard(h)}
+	return web.Mount{Prefix: besides, Handler: behind(h)}
 }
 
 func newIndicator(r *registry.Registry) health.Indicator { return indicator(r) }
