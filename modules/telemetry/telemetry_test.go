@@ -111,6 +111,32 @@ func TestACollectorThatIsAwayIsSaidOnceAndDelaysNoStop(t *testing.T) {
 	require.NotContains(t, log.String(), "hunter2")
 }
 
+func TestACollectorThatRefusesIsSaidOnceAndThatItTakesThemAgain(t *testing.T) {
+	exports := 0
+	asked := make(chan struct{})
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if exports++; exports < 4 {
+			http.Error(w, "not from here", http.StatusForbidden)
+		}
+		asked <- struct{}{}
+	}))
+	defer collector.Close()
+	cfg := telemetry.DefaultConfig()
+	cfg.Probability, cfg.Endpoint, cfg.Delay = 1, collector.URL+"/v1/traces", time.Millisecond
+	var log strings.Builder
+	tel, err := telemetry.New(cfg, telemetry.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	require.NoError(t, err)
+	for range 4 {
+		_, span := tel.Tracers.Tracer("t").Start(t.Context(), "s")
+		span.End()
+		<-asked
+	}
+	require.NoError(t, tel.Close(t.Context()))
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+	require.Contains(t, log.String(), "not from here", "what the collector says")
+	require.Equal(t, 1, strings.Count(log.String(), "spans are exported again"), log.String())
+}
+
 func TestSwitchedOffNothingIsTraced(t *testing.T) {
 	cfg := telemetry.DefaultConfig()
 	cfg.Enabled = false
