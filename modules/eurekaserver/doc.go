@@ -75,6 +75,21 @@
 //
 //	eureka.server.browser-hosts: [eureka.example.org]
 //
+// # Calls
+//
+// In development it shows the calls between programs of one machine, too: it takes their spans (OTLP over HTTP) at /v1/traces, and
+// /eureka-ui/traces draws who calls whom with rate, errors and latency, and each trace as a waterfall. The programs export to it:
+//
+//	eureka.dashboard.traces: true   # here; default false
+//	management:                     # there
+//	  tracing.sampling.probability: 1.0
+//	  opentelemetry.tracing.export.otlp.endpoint: http://localhost:8761/v1/traces
+//
+// Spans come from loopback only: whatever comes from elsewhere, through a proxy, from a browser or for another Host than localhost gets
+// 403. That is the guard in place of spring.security.user, which exporters do not know; who looks at the page has to. Kept are
+// eureka.dashboard.traces-max-spans (default 10000) in at most 2 KB each, 1000 of one trace, the oldest trace leaving first; of
+// attributes a known few, and URLs without credentials and queries. Requests that bring spans make none.
+//
 // # What it tells
 //
 // One log line per change of state; the indicator eurekaServer in the health; the metrics eureka.server.applications, .instances (by

@@ -116,8 +116,8 @@ func newTraces(cfg dashboard.Config) *traces.Store {
 	return traces.New(cfg.TracesMaxSpans)
 }
 
-func newDashboard(cfg dashboard.Config, r *registry.Registry) *dashboard.Handler {
-	return dashboard.New(r, dashboard.WithConfig(cfg))
+func newDashboard(cfg dashboard.Config, r *registry.Registry, t *traces.Store) *dashboard.Handler {
+	return dashboard.New(r, dashboard.WithConfig(cfg), dashboard.WithTraces(t))
 }
 
 // newCollector takes spans. No user guards it, since exporters of a developer's machine know none: it answers nobody else.

@@ -4,13 +4,13 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/eurekaserver/dashboard/traces"
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/registry"
 )
 
@@ -24,6 +24,7 @@ const root = "/eureka-ui/"
 type Handler struct {
 	cfg      Config
 	registry *registry.Registry
+	traces   *traces.Store // nil: no spans are taken
 	now      func() time.Time
 	origin   *http.CrossOriginProtection
 }
@@ -33,6 +34,9 @@ type Option func(*Handler)
 
 // WithConfig sets what may be changed. Default: [DefaultConfig].
 func WithConfig(cfg Config) Option { return func(h *Handler) { h.cfg = cfg } }
+
+// WithTraces shows the calls that a store knows. Default: none, and no page for them.
+func WithTraces(s *traces.Store) Option { return func(h *Handler) { h.traces = s } }
 
 // WithClock makes the page believe another clock, the registry's. Default: the system's.
 func WithClock(now func() time.Time) Option { return func(h *Handler) { h.now = now } }
@@ -70,9 +74,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this page is for reading", http.StatusMethodNotAllowed)
 		return
 	}
+	if h.traces != nil && (path == root+"traces" || strings.HasPrefix(path, root+"traces/")) {
+		h.serveCalls(w, r, strings.Trim(path[len(root+"traces"):], "/"))
+		return
+	}
 	switch path {
 	case root + "events":
-		h.events(w, r)
+		h.events(w, r, h.registry.News, h.version)
 	case root + "style.css", root + "script.js", root + "icon.svg":
 		header.Set("Cache-Control", "no-cache")
 		http.ServeFileFS(w, r, assets, "assets/"+strings.TrimPrefix(path, root))
@@ -94,11 +102,10 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := h.look(r.URL.Query().Get("q"))
-	v.Base = base(r.URL.Path)
+	v.Title, v.Base, v.Stream, v.More, v.Calls = "Eureka", base(r.URL.Path), "events", v.Shown < v.Found, h.traces != nil
 	var t text
 	t.page(v)
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, t.String())
+	t.send(w, http.StatusOK)
 }
 
 // setStatus takes an instance out of service or back. The form says which.
@@ -150,7 +157,7 @@ const (
 
 // events tells a page that it is out of date, once per change, until the caller leaves or the server stops, which ends the
 // context of a request that answers with a stream. A frame carries only the version: the page loads itself again.
-func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) events(w http.ResponseWriter, r *http.Request, news func() <-chan struct{}, version func() string) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would collect them
 	w.WriteHeader(http.StatusOK)
@@ -163,8 +170,8 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 		return http.NewResponseController(w).Flush() == nil
 	}
 	// The channel comes before the version: what happens between the two is told twice rather than never.
-	news, last := h.registry.News(), time.Time{}
-	if !send("data: " + h.version() + "\n\n") {
+	next, last, told := news(), time.Time{}, version()
+	if !send("data: " + told + "\n\n") {
 		return
 	}
 	for {
@@ -175,22 +182,23 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 			if !send(":\n\n") {
 				return
 			}
-		case <-news:
+		case <-next:
 			select {
 			case <-r.Context().Done():
 				return
 			case <-time.After(max(collecting, apart-time.Since(last))):
 			}
-			last = time.Now()
-			news = h.registry.News()
-			if !send("data: " + h.version() + "\n\n") {
-				return
+			last, next = time.Now(), news()
+			if now := version(); now != told { // what is new may be about something else
+				told = now
+				if !send("data: " + told + "\n\n") {
+					return
+				}
 			}
 		}
 	}
 }
 
-// version changes with every event.
 func (h *Handler) version() string {
 	return version(h.registry.Events())
 }

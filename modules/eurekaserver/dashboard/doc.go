@@ -10,10 +10,15 @@
 //	enabled: true   # default true, where there is a server
 //	path: /         # besides /eureka-ui/, where it always is; default /
 //	actions: false  # buttons that take an instance OUT_OF_SERVICE and back; default false
+//	traces: false   # pages of the calls between programs of this machine; default false
+//	traces-max-spans: 10000  # that are kept for them; default 10000
 //
 // Whoever may read the page may press its buttons: set spring.security.user.password where that is too many. Requests that other
 // sites make a browser send are refused.
 //
 // A page lists 500 instances at most and says so; /eureka-ui/?q=orders looks for what is beyond. Zone and version
 // are what an instance's metadata say under these names.
+//
+// With traces, which package traces takes and keeps, /eureka-ui/traces shows who calls whom and the latest 100 traces, found by
+// ?q=orders and ?failed=1; /eureka-ui/traces/<id> draws one of them as a waterfall.
 package dashboard

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"fmt"
 	"html"
+	"io"
+	"net/http"
 	"strings"
 )
 
@@ -28,38 +30,82 @@ func (t *text) putIf(holds bool, markup string, values ...any) {
 	}
 }
 
-// page writes the whole document.
-func (t *text) page(v view) {
+// send writes what there is as the answer.
+func (t *text) send(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, t.String())
+}
+
+// frame is what is around the content of each page.
+type frame struct {
+	Title   string
+	Base    string // of assets and pages, as seen from the page
+	Stream  string // of events, below base, that tells that the page is out of date
+	Version string // of what the page shows, as the events tell it
+	Query   string
+	More    bool // not all that was found is shown
+	Failed  bool // only what failed is looked for
+	Calls   bool // there are pages of calls
+}
+
+// begin writes what stands above the content: a search, if what is searched has a name.
+func (t *text) begin(f frame, here, skipTo, placeholder string) {
 	t.put(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Eureka</title>
+<title>{}</title>
 <link rel="icon" href="{}icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="{}style.css">
 <script src="{}script.js" defer></script>
 </head>
-<body data-base="{}">
-<a class="skip" href="#services">Skip to the services</a>
+<body data-events="{}{}">
+<a class="skip" href="#{}">Skip to the {}</a>
 <header>
 <h1>Eureka</h1>
-<form role="search" method="get">
+`, f.Title, f.Base, f.Base, f.Base, f.Base, f.Stream, skipTo, skipTo)
+	if f.Calls {
+		t.put(`<nav aria-label="Pages">`)
+		for _, page := range [][2]string{{"", "Registry"}, {"traces", "Calls"}} {
+			t.put(`<a href="{}{}"`, f.Base, page[0])
+			t.putIf(here == page[1], ` aria-current="{}"`, map[bool]string{true: "page", false: "true"}[placeholder != ""])
+			t.put(`>{}</a>`, page[1])
+		}
+		t.put("</nav>\n")
+	}
+	if placeholder != "" {
+		t.put(`<form role="search" method="get">
 <label for="q">Search</label>
-<input id="q" name="q" type="search" value="{}" placeholder="Service, instance, status, zone" autocomplete="off" spellcheck="false">
-<noscript><button>Search</button></noscript>
+<input id="q" name="q" type="search" value="{}" placeholder="{}" autocomplete="off" spellcheck="false">
+`, f.Query, placeholder)
+		if here == "Calls" {
+			t.put(`<label><input name="failed" type="checkbox" value="1"`)
+			t.putIf(f.Failed, " checked")
+			t.put("> Failed</label>\n")
+		}
+		t.put(`<noscript><button>Search</button></noscript>
 </form>
-<p id="live" role="status"></p>
+`)
+	}
+	t.put(`<p id="live" role="status"></p>
 </header>
-`, v.Base, v.Base, v.Base, v.Base, v.Query)
-	t.put(`<main id="main" data-version="{}"`, v.Version)
-	t.putIf(v.Shown < v.Found, ` data-more`)
+<main id="main" data-version="{}"`, f.Version)
+	t.putIf(f.More, ` data-more`)
 	t.put(">\n")
+}
+
+func (t *text) end() { t.put("</main>\n</body>\n</html>\n") }
+
+// page writes the registry's document.
+func (t *text) page(v view) {
+	t.begin(v.frame, "Registry", "services", "Service, instance, status, zone")
 	t.figures(v)
 	t.services(v)
 	t.events(v.Events)
-	t.put("</main>\n</body>\n</html>\n")
+	t.end()
 }
 
 func (t *text) figures(v view) {

@@ -21,9 +21,7 @@ const (
 
 // view is what the page shows.
 type view struct {
-	Base     string
-	Version  string
-	Query    string
+	frame
 	Actions  bool
 	Stats    registry.Stats
 	Statuses []figure
@@ -75,7 +73,7 @@ type event struct {
 // look reads the registry. A query finds what has it in its service, id, host, status, zone or version.
 func (h *Handler) look(query string) view {
 	events := h.registry.Events()
-	v := view{Version: version(events), Query: query, Actions: h.cfg.Actions, Stats: h.registry.Stats()}
+	v := view{frame: frame{Version: version(events), Query: query}, Actions: h.cfg.Actions, Stats: h.registry.Stats()}
 	for _, status := range []discovery.Status{discovery.Up, discovery.Starting, discovery.Down, discovery.OutOfService, discovery.Unknown} {
 		if n := v.Stats.Instances[status]; n > 0 || status == discovery.Up {
 			v.Statuses = append(v.Statuses, figure{status.String(), n})

@@ -1,7 +1,6 @@
 "use strict";
 // The page is made by the server. This filters it while somebody types, loads it again when the server says that it is out of
 // date, and lets the times go on.
-const base = document.body.dataset.base;
 const search = document.getElementById("q");
 const live = document.getElementById("live");
 const main = () => document.getElementById("main");
@@ -23,19 +22,20 @@ function tick() {
 }
 
 function filter() {
+  if (!search) return;
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let any = false;
-  for (const group of document.querySelectorAll("tbody")) {
+  let any = false, frame;
+  for (const group of document.querySelectorAll("tbody:has([data-text])")) {
     let some = false;
-    for (const row of group.querySelectorAll(".instance")) {
+    for (const row of group.querySelectorAll("[data-text]")) {
       const text = row.dataset.text.toLowerCase();
       row.hidden = !words.every(word => text.includes(word));
       some ||= !row.hidden;
     }
     group.hidden = !some;
     any ||= some;
+    frame = group.closest(".frame");
   }
-  const frame = document.querySelector(".frame");
   if (!frame) return;
   frame.hidden = !any;
   document.getElementById("none").hidden = any;
@@ -43,6 +43,13 @@ function filter() {
 
 function said(text) {
   if (live.textContent !== text) live.textContent = text; // a screen reader says each change
+}
+
+// asked returns the query with what the form says under some names.
+function asked(...names) {
+  const query = new URLSearchParams();
+  for (const [name, value] of search ? new FormData(search.form) : []) if (value && names.includes(name)) query.set(name, value);
+  return query.size ? "?" + query : location.pathname;
 }
 
 let loading = false, again = false;
@@ -53,16 +60,20 @@ async function load() {
     do {
       again = false;
       // All that is listed comes when the server can send all: then a search needs no server.
-      const query = whole ? "" : "?q=" + encodeURIComponent(search.value);
-      const answer = await fetch(location.pathname + query, {headers: {Accept: "text/html"}});
+      const query = whole ? asked("failed") : asked("q", "failed");
+      const answer = await fetch(query, {headers: {Accept: "text/html"}});
       if (!answer.ok) throw new Error(answer.status);
       const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
       if (!next) throw new Error("no page");
       if (whole && "more" in next.dataset) { whole = false; again = true; continue; }
       const key = document.activeElement?.dataset?.key;
+      const open = new Set([...document.querySelectorAll("details[open] > summary")].map(one => one.dataset.key));
+      const left = document.querySelector(".graph")?.scrollLeft;
+      for (const one of next.querySelectorAll("summary")) one.parentElement.open = open.has(one.dataset.key);
       main().replaceWith(document.adoptNode(next));
       loaded = performance.now();
       filter();
+      if (left) document.querySelector(".graph")?.scrollTo(left, 0);
       said(events.readyState === EventSource.OPEN ? "Live" : "Not connected");
       if (key) [...document.querySelectorAll("[data-key]")].find(one => one.dataset.key === key)?.focus({preventScroll: true});
     } while (again);
@@ -76,15 +87,18 @@ async function load() {
 // whole says that one page holds every instance, whatever the search.
 let whole = !("more" in main().dataset);
 let typed;
-search.addEventListener("input", () => {
+search?.addEventListener("input", () => {
   filter();
-  const url = new URL(location);
-  if (search.value) url.searchParams.set("q", search.value); else url.searchParams.delete("q");
-  history.replaceState(null, "", url);
+  history.replaceState(null, "", asked("q", "failed"));
   clearTimeout(typed);
   if (!whole) typed = setTimeout(load, 250);
 });
-search.form.addEventListener("submit", event => event.preventDefault());
+search?.form.addEventListener("change", event => {
+  if (event.target === search) return;
+  history.replaceState(null, "", asked("q", "failed"));
+  load();
+});
+search?.form.addEventListener("submit", event => event.preventDefault());
 
 document.addEventListener("submit", async event => {
   const form = event.target;
@@ -100,7 +114,7 @@ document.addEventListener("submit", async event => {
   }
 });
 
-const events = new EventSource(base + "events");
+const events = new EventSource(document.body.dataset.events);
 events.onopen = () => { said("Live"); };
 events.onerror = () => { said("Not connected"); };
 let newest;
@@ -110,6 +124,6 @@ function follow() {
 }
 events.onmessage = event => { newest = event.data; follow(); };
 document.addEventListener("visibilitychange", follow);
-if (search.value) load(); // what the server left out, so that another search finds it
+if (search?.value) load(); // what the server left out, so that another search finds it
 setInterval(tick, 1000);
-setInterval(() => { if (document.visibilityState === "visible" && events.readyState === EventSource.OPEN) load(); }, 15000); // a renewal is no event
+if (search) setInterval(() => { if (document.visibilityState === "visible" && events.readyState === EventSource.OPEN) load(); }, 15000); // a renewal is no event, and rates go down without one

@@ -49,6 +49,10 @@ func (k Kind) String() string {
 	return [...]string{"unspecified", "internal", "server", "client", "producer", "consumer"}[k]
 }
 
+// serves reports whether a span is the far side of a call, calls whether it is the near one.
+func (k Kind) serves() bool { return k == Server || k == Consumer }
+func (k Kind) calls() bool  { return k == Client || k == Producer }
+
 // Span is one piece of work. It does not change once it is kept.
 type Span struct {
 	Trace      ID
