@@ -27,6 +27,9 @@ var everywhere = map[string]string{
 	"eureka.instance.lease-renewal-interval-in-seconds":    "5",
 	"eureka.instance.lease-expiration-duration-in-seconds": "15",
 	"management.tracing.sampling.probability":              "1.0",
+	// The server's dashboard shows the calls, soon after they were made.
+	"management.opentelemetry.tracing.export.otlp.endpoint":  "http://127.0.0.1:${quickstart.eureka-port:8761}/v1/traces",
+	"management.opentelemetry.tracing.export.schedule-delay": "500ms",
 }
 
 // spec is one of the applications.
@@ -44,7 +47,11 @@ func main() {
 	inventory := spec(starter.Service, map[string]string{"spring.application.name": "inventory", "server.port": "0"},
 		fx.Provide(web.AsRoutes(newInventory)))
 	os.Exit(app.RunAll(context.Background(),
-		spec(starter.EurekaServer, map[string]string{"spring.application.name": "eureka", "server.port": "${quickstart.eureka-port:8761}"}),
+		spec(starter.EurekaServer, map[string]string{
+			"spring.application.name": "eureka", "server.port": "${quickstart.eureka-port:8761}",
+			"eureka.dashboard.traces":           "true",
+			"management.tracing.export.enabled": "false", // heartbeats and fetches would be all that one sees
+		}),
 		inventory, inventory, // the same program twice
 		spec(starter.Service, map[string]string{"spring.application.name": "orders", "server.port": "${quickstart.orders-port:8080}"},
 			fx.Provide(web.AsRoutes(newOrders)), fx.Invoke(tell)),
@@ -59,6 +66,7 @@ func tell(c *config.Config, hooks fx.Lifecycle, log *slog.Logger) {
 		log.Info("Worth opening:")
 		log.Info("  an order, with stock fetched by name:  http://localhost:" + port + "/orders/42")
 		log.Info("  who is registered:                     " + registry + "apps")
+		log.Info("  who calls whom:                        " + strings.TrimSuffix(registry, "eureka/") + "eureka-ui/traces")
 		log.Info("  the health of orders:                  http://localhost:" + port + "/actuator/health")
 	}))
 }

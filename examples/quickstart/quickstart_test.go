@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -85,12 +86,28 @@ func TestQuickstartShowsTheWholeIdeaAndLeavesNothingBehind(t *testing.T) {
 	_, registry := get(fmt.Sprintf("http://localhost:%d/eureka/apps", eureka))
 	require.Equal(t, 2, strings.Count(registry, "<app>INVENTORY</app>"))
 	require.Equal(t, 1, strings.Count(registry, "<app>ORDERS</app>"))
+	calls := fmt.Sprintf("http://localhost:%d/eureka-ui/traces", eureka)
+	require.Eventually(t, func() bool {
+		_, page := get(calls)
+		return strings.Contains(page, "<bdi>outside</bdi> → <bdi>orders</bdi>") && strings.Contains(page, "<bdi>orders</bdi> → <bdi>inventory</bdi>")
+	}, 20*time.Second, 20*time.Millisecond, "the dashboard shows who calls whom")
+	_, page := get(calls + "?q=inventory")
+	trace := regexp.MustCompile(`traces/([0-9a-f]{32})`).FindStringSubmatch(page)
+	require.NotNil(t, trace, page)
+	require.Eventually(t, func() bool {
+		_, page = get(calls + "/" + trace[1])
+		return strings.Count(page, `class="span"`) == 3
+	}, 20*time.Second, 20*time.Millisecond, "each call is a waterfall: orders, its call, inventory")
+	require.Regexp(t, `(?s)in0.*GET /orders/:id.*in1.*GET /stock/\{sku\}.*localhost:inventory.*in2.*GET /stock/:sku`, page)
+	require.NotContains(t, page, "/v1/traces", "exports are not traced")
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	<-read
 	require.NoError(t, cmd.Wait(), "exit code 0")
 	require.Equal(t, 3, strings.Count(log.String(), "instance deregistered"))
 	require.Equal(t, 3, strings.Count(log.String(), "instance cancelled"), "every DELETE was answered before the server stopped")
 	require.Contains(t, log.String(), fmt.Sprintf("http://localhost:%d/orders/42", orders))
+	require.Regexp(t, fmt.Sprintf(`http://(localhost|127\.0\.0\.1):%d/eureka-ui/traces`, eureka), log.String())
+	require.NotContains(t, log.String(), " WARN ")
 }
 
 func TestATakenPortNamesTheKeyToChange(t *testing.T) {
