@@ -50,7 +50,7 @@ func main() {
 		spec(starter.EurekaServer, map[string]string{
 			"spring.application.name": "eureka", "server.port": "${quickstart.eureka-port:8761}",
 			"eureka.dashboard.traces":           "true",
-			"management.tracing.export.enabled": "false", // heartbeats and fetches would be all that one sees
+			"management.tracing.export.enabled": "false", // nothing that it serves is part of a call
 		}),
 		inventory, inventory, // the same program twice
 		spec(starter.Service, map[string]string{"spring.application.name": "orders", "server.port": "${quickstart.orders-port:8080}"},

@@ -88,7 +88,7 @@
 // Spans come from loopback only: whatever comes from elsewhere, through a proxy, from a browser or for another Host than localhost gets
 // 403. That is the guard in place of spring.security.user, which exporters do not know; who looks at the page has to. Kept are
 // eureka.dashboard.traces-max-spans (default 10000) in at most 2 KB each, 1000 of one trace, the oldest trace leaving first; of
-// attributes a known few, and URLs without credentials and queries. Requests that bring spans make none.
+// attributes a known few, and URLs without credentials and queries. Exports, the registry and the dashboard make no spans themselves.
 //
 // # What it tells
 //

@@ -128,12 +128,13 @@ func newCollector(t *traces.Store) web.Mount {
 	return web.Mount{Prefix: "/v1/traces", Handler: traces.NewHandler(t), Untraced: true}
 }
 
-// newPage shows the dashboard where the settings say, the root of the program.
+// newPage shows the dashboard where the settings say, the root of the program. It makes no spans: one that shows spans would never
+// come to rest.
 func newPage(cfg dashboard.Config, h *dashboard.Handler, behind guard) web.Mount {
 	if !cfg.Enabled || cfg.Path == besides || cfg.Path+"/" == besides {
 		return web.Mount{}
 	}
-	return web.Mount{Prefix: cfg.Path, Handler: behind(h)}
+	return web.Mount{Prefix: cfg.Path, Handler: behind(h), Untraced: true}
 }
 
 // besides is where the dashboard is, wherever else it may be, with all that its page loads.
@@ -143,7 +144,7 @@ func newBesidePage(cfg dashboard.Config, h *dashboard.Handler, behind guard) web
 	if !cfg.Enabled {
 		return web.Mount{}
 	}
-	return web.Mount{Prefix: besides, Handler: behind(h)}
+	return web.Mount{Prefix: besides, Handler: behind(h), Untraced: true}
 }
 
 func newIndicator(r *registry.Registry) health.Indicator { return indicator(r) }
