@@ -43,7 +43,8 @@
 //
 // # Limits
 //
-// Registrations above 256 KB, ids above 1 KB or with control characters, and bodies that trickle are refused. A full registry
+// Registrations above 256 KB, metadata that makes an instance larger than that, ids above 1 KB or with control characters, and bodies
+// that trickle are refused. A full registry
 // refuses what is new with 403, says so once, and never refuses a renewal.
 //
 //	eureka.server:

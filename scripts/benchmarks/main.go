@@ -28,6 +28,9 @@ type row struct {
 var atEnd []func()
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "bare-server" {
+		bareServer(os.Args[2:])
+	}
 	defer func() {
 		for _, do := range atEnd {
 			do()

@@ -92,6 +92,27 @@ func (s *serverProcess) send(method, path string, body []byte, headers ...string
 	return response.StatusCode
 }
 
+// bareServer answers as a Eureka server does, by the least that net/http asks of a handler: what the same requests cost in any case.
+func bareServer(args []string) {
+	port := ""
+	for _, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--server.port="); ok {
+			port = value
+		}
+	}
+	empty := []byte(`{"applications":{"versions__delta":"1","apps__hashcode":"UP_10000_","application":[]}}`)
+	panic(http.ListenAndServe("127.0.0.1:"+port, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(empty)
+		case http.MethodPost:
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})))
+}
+
 // perRequest returns the server's CPU for each of n requests, sent over eight connections.
 func (s *serverProcess) perRequest(n int, send func(i int)) time.Duration {
 	before := s.cpu()
@@ -209,6 +230,18 @@ func serverRows() []row {
 		ours, theirs := pair()
 		return ours.resident(), theirs.resident()
 	}
+	least := sync.OnceValue(func() *serverProcess { return startServer(must(os.Executable()), "bare-server") })
+	beside := func(send func(*serverProcess, int)) func() (time.Duration, time.Duration) {
+		return func() (time.Duration, time.Duration) {
+			ours, _ := pair()
+			bare := least()
+			for _, s := range []*serverProcess{ours, bare} {
+				parallel(4000, func(i int) { send(s, i) })
+			}
+			return ours.perRequest(40_000, func(i int) { send(ours, i) }), bare.perRequest(40_000, func(i int) { send(bare, i) })
+		}
+	}
+	delta := func(s *serverProcess, _ int) { s.fetch("apps/delta") }
 	growth := func(instances int) func() (time.Duration, time.Duration) {
 		return func() (time.Duration, time.Duration) {
 			return heartbeatAmong(binary(), instances), heartbeatAmong(binary(), 1000)
@@ -232,9 +265,16 @@ func serverRows() []row {
 		{what: "server: CPU of an empty delta", ours: ours, beside: theirs, budget: 1. / 3, measure: func() (time.Duration, time.Duration) {
 			pair()
 			time.Sleep(65 * time.Second) // the changes are told, and the Java server's caches know
-			return both(30_000, 40_000, func(s *serverProcess, _ int) { s.fetch("apps/delta") })()
+			return both(30_000, 40_000, delta)()
 		}},
 		{what: "server: CPU of a full fetch, gzip", ours: ours, beside: theirs, budget: 2. / 3, measure: both(2000, 2000, func(s *serverProcess, _ int) { s.fetch("apps/") })},
+		{what: "server: CPU of a heartbeat, and of net/http alone", ours: ours, beside: "a bare handler", measure: beside(heartbeat)},
+		{what: "server: CPU of a registration, and of net/http alone", ours: ours, beside: "a bare handler", measure: beside(register)},
+		{what: "server: CPU of an empty delta, and of net/http alone", ours: ours, beside: "a bare handler", measure: func() (time.Duration, time.Duration) {
+			pair()
+			time.Sleep(2 * time.Second) // the changes are told
+			return beside(delta)()
+		}},
 		{what: "server: resident memory after two minutes of full load", ours: ours, beside: theirs, budget: 0.1, bytes: true, measure: func() (time.Duration, time.Duration) {
 			ours, theirs := pair()
 			for _, s := range []*serverProcess{ours, theirs} {

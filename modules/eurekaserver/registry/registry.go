@@ -19,7 +19,11 @@ var (
 	ErrUnknown  = errors.New("registry: unknown instance")
 	ErrFull     = errors.New("registry: full")
 	ErrConflict = errors.New("registry: a newer version is stored")
+	ErrTooLarge = errors.New("registry: the instance would weigh more than 256 KB")
 )
+
+// maxWeight is of one instance. Every fetch of every client carries it.
+const maxWeight = 256 << 10
 
 // What an instance gets that does not say how long it wants to be listed, in seconds.
 const (
@@ -454,8 +458,8 @@ func (r *Registry) modify(app, id string, change func(*wire.Instance) bool) erro
 	return nil
 }
 
-// UpdateMetadata merges entries into an instance's metadata, as a registration of the same version. The error is ErrUnknown
-// or ErrFull.
+// UpdateMetadata merges entries into an instance's metadata, as a registration of the same version. The error is ErrUnknown,
+// ErrTooLarge or ErrFull.
 func (r *Registry) UpdateMetadata(app, id string, entries map[string]string) error {
 	r.mu.Lock()
 	defer r.unlock()
@@ -469,5 +473,8 @@ func (r *Registry) UpdateMetadata(app, id string, entries map[string]string) err
 		merged[key] = value
 	}
 	next.Metadata = discovery.NewMetadata(merged)
+	if w := weight(&next); w > maxWeight && w > l.weight {
+		return ErrTooLarge
+	}
 	return r.register(&next, false)
 }

@@ -202,6 +202,8 @@ func statusOf(err error) int {
 		return http.StatusConflict
 	case errors.Is(err, registry.ErrFull):
 		return http.StatusForbidden
+	case errors.Is(err, registry.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge
 	}
 	return http.StatusInternalServerError
 }

@@ -305,3 +305,21 @@ func TestRemoteRegionsAreAnsweredFromHereAndSaidOnce(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "remote regions"), log.String())
 }
+
+func TestMetadataThatIsAddedAgainAndAgainEnds(t *testing.T) {
+	a := newAPI(t)
+	require.Equal(t, 204, a.do("POST", "apps/ORDERS", document("one", "UP", 1)).Code)
+	refused := 0
+	for n := range 200 {
+		status := a.do("PUT", fmt.Sprintf("apps/ORDERS/one/metadata?k%d=%s", n, strings.Repeat("x", 4000)), "").Code
+		if status == 413 {
+			refused++
+			continue
+		}
+		require.Equal(t, 200, status)
+	}
+	require.Greater(t, refused, 100)
+	require.Less(t, a.do("GET", "apps/ORDERS/one", "").Body.Len(), 300<<10)
+	require.Equal(t, 200, a.do("PUT", "apps/ORDERS/one/metadata?k1=short", "").Code, "what makes it smaller is taken")
+	require.Equal(t, 200, a.do("PUT", "apps/ORDERS/one", "").Code)
+}
