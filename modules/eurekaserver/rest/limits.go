@@ -2,7 +2,9 @@ package rest
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -71,6 +73,19 @@ const (
 // expectBody gives the caller a time to send its body in.
 func expectBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience)) // a test's recorder has none
+}
+
+// prompt is a body that is whole in time or not at all: each of its bytes may come in time, and the last one never.
+type prompt struct {
+	io.Reader
+	end time.Time
+}
+
+func (p *prompt) Read(b []byte) (int, error) {
+	if time.Now().After(p.end) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return p.Reader.Read(b)
 }
 
 // expectReader gives the caller a time to read an answer in.

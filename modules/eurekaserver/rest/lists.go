@@ -101,7 +101,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, delta bool) {
 		w.WriteHeader(http.StatusNotAcceptable)
 		return
 	}
-	if r.URL.RawQuery != "" && r.URL.Query().Get("regions") != "" {
+	if regions, _ := parameter(r.URL.RawQuery, "regions"); regions != "" {
 		// The real server leaves out regions that it does not know, and clients would lose the registry with anything but a 200.
 		h.regions.Do(func() {
 			h.log.WarnContext(r.Context(), "a client asks for remote regions; this server has none and answers with its own registry: unset eureka.client.fetch-remote-regions-registry there", "client", r.RemoteAddr)

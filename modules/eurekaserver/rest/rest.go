@@ -319,7 +319,10 @@ func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) 
 		return
 	}
 	expectBody(w)
-	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	from := io.Reader(&prompt{r.Body, time.Now().Add(patience)})
+	if r.ContentLength < 0 {
+		from = http.MaxBytesReader(w, io.NopCloser(from), limit)
+	}
 	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
 		unpacked, err := gzip.NewReader(from)
 		if err != nil {
@@ -351,26 +354,40 @@ func replicated(r *http.Request) bool {
 	return r.Header.Get("x-netflix-discovery-replication") == "true"
 }
 
+// parameter returns the first value of a name in a query. A heartbeat asks for two of them: a map of all would cost more than it does.
+func parameter(query, name string) (value string, there bool) {
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if key, err := url.QueryUnescape(key); err != nil || key != name {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			return value, true
+		}
+	}
+	return "", false
+}
+
 // dirty reads lastDirtyTimestamp; absent is 0.
-func dirty(query url.Values) (int64, bool) {
-	if !query.Has("lastDirtyTimestamp") {
+func dirty(query string) (int64, bool) {
+	text, there := parameter(query, "lastDirtyTimestamp")
+	if !there {
 		return 0, true
 	}
-	n, err := strconv.ParseInt(query.Get("lastDirtyTimestamp"), 10, 64)
+	n, err := strconv.ParseInt(text, 10, 64)
 	return n, err == nil
 }
 
 // renew takes a heartbeat. The answer has no body, since Java clients would read one as an instance; only a peer that has an
 // older version gets the one stored.
 func (h *Handler) renew(w http.ResponseWriter, r request) {
-	query := r.URL.Query()
-	lastDirty, ok := dirty(query)
+	lastDirty, ok := dirty(r.URL.RawQuery)
 	if !ok {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	overridden := discovery.Unknown
-	if text := query.Get("overriddenstatus"); text != "" {
+	if text, _ := parameter(r.URL.RawQuery, "overriddenstatus"); text != "" {
 		overridden = discovery.ParseStatus(text)
 	}
 	stored, err := h.registry.Renew(r.parts[1], r.parts[2], registry.Renewal{LastDirty: lastDirty, Overridden: overridden, Replicated: replicated(r.Request)})
@@ -389,9 +406,9 @@ func (h *Handler) cancel(w http.ResponseWriter, r request) {
 }
 
 func (h *Handler) status(w http.ResponseWriter, r request) {
-	app, id, query := r.parts[1], r.parts[2], r.URL.Query()
-	lastDirty, ok := dirty(query)
-	value := query.Get("value")
+	app, id := r.parts[1], r.parts[2]
+	lastDirty, ok := dirty(r.URL.RawQuery)
+	value, _ := parameter(r.URL.RawQuery, "value")
 	status := discovery.ParseStatus(value)
 	if status == discovery.Unknown && value != discovery.Unknown.String() && (value != "" || r.Method == http.MethodPut) {
 		ok = false

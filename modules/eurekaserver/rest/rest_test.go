@@ -323,3 +323,47 @@ func TestMetadataThatIsAddedAgainAndAgainEnds(t *testing.T) {
 	require.Equal(t, 200, a.do("PUT", "apps/ORDERS/one/metadata?k1=short", "").Code, "what makes it smaller is taken")
 	require.Equal(t, 200, a.do("PUT", "apps/ORDERS/one", "").Code)
 }
+
+// trickle is a body that comes byte by byte.
+type trickle struct {
+	text  string
+	every time.Duration
+}
+
+func (c *trickle) Read(b []byte) (int, error) {
+	if c.text == "" {
+		return 0, io.EOF
+	}
+	time.Sleep(c.every)
+	n := copy(b, c.text[:1])
+	c.text = c.text[n:]
+	return n, nil
+}
+
+func TestABodyIsWholeInTwentySecondsOrRefused(t *testing.T) {
+	for every, want := range map[time.Duration]int{10 * time.Millisecond: 204, time.Second: 400} {
+		for _, length := range []int64{int64(len(document("one", "UP", 1))), -1} {
+			synctest.Test(t, func(t *testing.T) {
+				r := httptest.NewRequest("POST", "/eureka/apps/ORDERS", &trickle{document("one", "UP", 1), every})
+				r.ContentLength = length
+				r.Header.Set("Content-Type", "application/json")
+				w, began := httptest.NewRecorder(), time.Now()
+				newAPI(t).ServeHTTP(w, r)
+				require.Equal(t, want, w.Code)
+				require.LessOrEqual(t, time.Since(began), 21*time.Second)
+			})
+		}
+	}
+}
+
+func TestParametersAreReadAsOthersReadThem(t *testing.T) {
+	a := newAPI(t)
+	for query, want := range map[string]int{
+		"": 200, "lastDirtyTimestamp=1": 200, "lastDirtyTimestamp=0": 200, "status=UP&lastDirtyTimestamp=2": 404, "lastDirtyTimestamp": 400, "lastDirtyTimestamp=": 400,
+		"lastDirtyTimestamp=x": 400, "last%44irtyTimestamp=2": 404, "lastDirtyTimestamp=%32": 404, "lastDirtyTimestamp=1&lastDirtyTimestamp=2": 200,
+		"lastDirtyTimestamp=2&lastDirtyTimestamp=1": 404, "&&=&lastDirtyTimestamp=2": 404, "lastDirtyTimestamp=%zz": 200, "%zz=1": 200,
+	} {
+		require.Equal(t, 204, a.do("POST", "apps/ORDERS", document("one", "UP", 1)).Code)
+		require.Equal(t, want, a.do("PUT", "apps/ORDERS/one?"+query, "").Code, query)
+	}
+}
