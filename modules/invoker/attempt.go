@@ -93,11 +93,10 @@ func (c *call) givenUp(failure error, had time.Duration) bool {
 // use the rest of the caller's time; bound then is not nil. had is how long it may take at the most, 0 for any time.
 func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *attemptBound, had time.Duration) {
 	instance := pick.Instance()
-	u := *c.request.URL
-	u.Scheme, u.Host = c.own.place(instance, c.request.URL.Scheme == "https")
-	to := newTarget(instance)
+	to := newTarget(c.request.Context(), c.request.URL, instance)
+	to.url.Scheme, to.url.Host = c.own.place(instance, c.request.URL.Scheme == "https")
 	c.to = to
-	ctx := to.in(c.request.Context())
+	ctx := to.context()
 	limit, share := c.own.perNode, false
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
@@ -116,10 +115,12 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *at
 		ctx, bound = c.bound(ctx, pick, limit, share)
 	}
 	request = c.request.WithContext(ctx)
-	request.URL, request.Host = &u, ""
-	request.Header = merged(c.request.Header, c.own.header)
-	inbound.SetDeadline(ctx, request.Header, c.own.deadline)
-	pick.Mark(request.Header, c.request.URL)
+	request.URL, request.Host = &to.url, ""
+	if c.tracer != nil || request.Header == nil || len(c.own.header) > 0 || c.own.deadline != "" || pick.Marks() {
+		request.Header = merged(c.request.Header, c.own.header)
+		inbound.SetDeadline(ctx, request.Header, c.own.deadline)
+		pick.Mark(request.Header, c.request.URL)
+	}
 	switch {
 	case c.body != nil:
 		request.Body, request.GetBody = c.body, c.untouched

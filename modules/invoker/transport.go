@@ -16,8 +16,10 @@ import (
 )
 
 // target is what an attempt tells the transport, what the transport tells the attempt, and what a response tells its caller,
-// through the context.
+// through the context, which it is itself; that and the URL are here since what is allocated together costs less.
 type target struct {
+	context.Context
+	url      url.URL
 	instance *discovery.Instance
 	dial     time.Duration // bound of a dial
 	reused   atomic.Bool   // whether the connection served a call before
@@ -27,18 +29,25 @@ type target struct {
 
 type targetKey struct{}
 
-func newTarget(instance *discovery.Instance) *target {
-	t := &target{instance: instance}
+// newTarget returns the target of an attempt at a URL, within a context.
+func newTarget(ctx context.Context, at *url.URL, instance *discovery.Instance) *target {
+	t := &target{Context: ctx, url: *at, instance: instance}
 	t.trace.GotConn = t.got
 	return t
 }
 
 func (t *target) got(info httptrace.GotConnInfo) { t.reused.Store(info.Reused) }
 
-// in returns a context that carries the target.
-func (t *target) in(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(context.WithValue(ctx, targetKey{}, t), &t.trace)
+// Value implements [context.Context].
+func (t *target) Value(key any) any {
+	if key == (targetKey{}) {
+		return t
+	}
+	return t.Context.Value(key)
 }
+
+// context returns what the attempt is made in.
+func (t *target) context() context.Context { return httptrace.WithClientTrace(t, &t.trace) }
 
 func targetOf(ctx context.Context) *target {
 	t, _ := ctx.Value(targetKey{}).(*target)

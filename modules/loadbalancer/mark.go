@@ -19,6 +19,12 @@ func (p Pick) Mark(header http.Header, called *url.URL) {
 	}
 }
 
+// Marks reports whether [Pick.Mark] adds anything.
+func (p Pick) Marks() bool {
+	s := p.Settings()
+	return on(s.Sticky.AddCookie) && s.Sticky.Cookie != "" || on(s.XForwarded.Enabled)
+}
+
 func otherCookies(h http.Header, name string) (others []string) {
 	for _, line := range h["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
