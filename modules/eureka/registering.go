@@ -21,6 +21,7 @@ type work struct {
 	dirty       int64            // lastDirtyTimestamp, which only grows
 	pause       time.Duration    // before the next try while no server answers
 	due         time.Time        // of the next heartbeat or try
+	tried       time.Time        // when the last write began
 	registered  time.Time        // when the registry last listed it, or was asked whether it does
 	seen        bool             // a snapshot has shown the instance as it was registered
 	tookOver    bool             // the id was taken over from another instance
@@ -280,6 +281,7 @@ func (r *Registrar) setListed(listed bool) {
 func (r *Registrar) write(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, r.deadline())
 	defer cancel()
+	r.work.tried = time.Now()
 	r.mu.Lock()
 	for _, waiting := range r.queue {
 		if waiting.stop {
@@ -304,8 +306,8 @@ func (r *Registrar) deadline() time.Duration {
 	return min(max(r.cfg.RenewInterval/4, time.Second), 5*time.Second)
 }
 
-// failed plans the next try: soon at first, at most an interval or a third of the lease later, so that a server that is
-// back has the instance within one interval.
+// failed plans the next try: soon at first, at most an interval or a third of the lease after the one that failed began, so that a
+// server that is back has the instance within one interval, also when it is back while a try hangs.
 func (r *Registrar) failed(ctx context.Context, op Operation, err error) {
 	w := &r.work
 	if errors.Is(err, context.Canceled) {
@@ -319,12 +321,14 @@ func (r *Registrar) failed(ctx context.Context, op Operation, err error) {
 	} else {
 		w.pause = min(max(2*w.pause, 500*time.Millisecond), longest)
 	}
-	pause := between(w.pause*6/10, w.pause)
+	w.due = w.tried.Add(between(w.pause*6/10, w.pause))
 	var busy *StatusError
-	if errors.As(err, &busy) { // as it asks, but not beyond a third of the lease
-		pause = min(max(pause, between(busy.RetryAfter, busy.RetryAfter*11/10)), longest)
+	if errors.As(err, &busy) && busy.RetryAfter > 0 { // as it asks, but not beyond a third of the lease
+		asked := time.Now().Add(min(between(busy.RetryAfter, busy.RetryAfter*11/10), longest))
+		if asked.After(w.due) {
+			w.due = asked
+		}
 	}
-	w.due = time.Now().Add(pause)
 }
 
 // Clients of one server must not come at once, however they started or were sent away: each waits a part of the time that
