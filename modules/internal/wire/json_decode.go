@@ -430,6 +430,7 @@ func (d *jsonDecoder) pairsOf(to *discovery.Metadata, i int) int {
 		return d.skip(i)
 	}
 	i = d.enter(i)
+	d.begin()
 	for w := (walk{order: &d.metadataOrder}); ; {
 		key, at, more := d.next(i, &w)
 		if !more {
@@ -442,7 +443,7 @@ func (d *jsonDecoder) pairsOf(to *discovery.Metadata, i int) int {
 		}
 		name := m.key
 		if next := d.again(at, &m.last); next > 0 {
-			d.entries = append(d.entries, discovery.Pair{Key: name, Value: m.last.text})
+			d.add(name, m.last.text)
 			i = next
 			continue
 		}
@@ -451,10 +452,10 @@ func (d *jsonDecoder) pairsOf(to *discovery.Metadata, i int) int {
 		switch {
 		case kind == nested || marker(name, value):
 		case kind == absent:
-			d.entries = append(d.entries, discovery.Pair{Key: name, Value: "null"})
+			d.add(name, "null")
 		default:
-			text := d.intern(value)
-			d.entries = append(d.entries, discovery.Pair{Key: name, Value: text})
+			text := d.perhaps(value, &m.alone)
+			d.add(name, text)
 			d.keep(&m.last, at, next, text)
 		}
 	}

@@ -104,6 +104,7 @@ type memberText struct {
 	name  []byte
 	key   string // the name, where that is kept
 	first bool   // no comma
+	alone uint8  // how many values in turn nobody had before
 	last  repeat
 }
 
@@ -402,6 +403,14 @@ func (s *jsonScanner) whole(i int) (n int64, next int) {
 		i++
 	}
 	from := i
+	for i+8 <= len(data) {
+		eight, ok := eightDigits(binary.LittleEndian.Uint64(data[i:]))
+		if !ok {
+			break
+		}
+		n = n*100_000_000 + eight
+		i += 8
+	}
 	for i < len(data) && data[i]-'0' <= 9 {
 		n = n*10 + int64(data[i]-'0')
 		i++
@@ -417,6 +426,18 @@ func (s *jsonScanner) whole(i int) (n int64, next int) {
 		return 0, 0
 	}
 	return n, i
+}
+
+// eightDigits is the number that eight bytes are if they are digits, the first one lowest.
+func eightDigits(w uint64) (n int64, ok bool) {
+	if w&(lows*0xf0)|(w+lows*6)&(lows*0xf0)>>4 != lows*0x33 {
+		return 0, false
+	}
+	w -= lows * '0'
+	w = w*10 + w>>8 // pairs, in every second byte
+	const pairs = 0x000000ff_000000ff
+	w = w&pairs*(100+1_000_000<<32) + w>>16&pairs*(1+10_000<<32)
+	return int64(w >> 32), true
 }
 
 // number steps over a number.

@@ -13,13 +13,21 @@ import (
 type store struct {
 	texts     chunk
 	links     chunk // apart, because whoever keeps ids and addresses seldom keeps the URLs
-	repeated  []string
+	repeated  []interned
 	instances []Instance
 	perSlab   int
 	pairs     []discovery.Pair
 	perPairs  int
 	entries   []discovery.Pair // of the metadata being read
 	sorted    sorting
+	foreseen  []discovery.Pair // room for what is being read, while it has the keys that came last: the first of them are there
+	placed    int
+}
+
+// interned is a text and what tells it from most others without looking at it.
+type interned struct {
+	hash uint32
+	text string
 }
 
 // sorting is how the entries of one metadata were put in order: the next one mostly has the same keys.
@@ -46,7 +54,7 @@ func newStore(size int) *store {
 	return &store{
 		texts:    chunk{size: first},
 		links:    chunk{size: first},
-		repeated: make([]string, table),
+		repeated: make([]interned, table),
 		perSlab:  perSlab,
 		perPairs: 8 * perSlab,
 	}
@@ -85,22 +93,41 @@ func (c *chunk) text(b []byte) string {
 // intern returns a copy of b that is shared by all who ask for the same text. A text forgotten because another took its
 // place in the table is copied once more: the table stays small whatever a document holds.
 func (s *store) intern(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	if len(b) > internable {
+	text, _ := s.find(b)
+	return text
+}
+
+// perhaps is intern for a kind of text of which so many in turn were alone: after some of those it is not looked for, until the count
+// begins anew.
+func (s *store) perhaps(b []byte, alone *uint8) string {
+	if *alone++; *alone > 16 {
 		return s.texts.text(b)
 	}
-	place := &s.repeated[hashOf(b)&uint64(len(s.repeated)-1)]
-	if *place == string(b) {
-		return *place
+	text, known := s.find(b)
+	if known {
+		*alone = 0
 	}
-	*place = s.texts.text(b)
-	return *place
+	return text
+}
+
+func (s *store) find(b []byte) (text string, known bool) {
+	if len(b) == 0 {
+		return "", true
+	}
+	if len(b) > internable {
+		return s.texts.text(b), false
+	}
+	hash := hashOf(b)
+	place := &s.repeated[hash&uint32(len(s.repeated)-1)]
+	if place.hash == hash && place.text == string(b) {
+		return place.text, true
+	}
+	place.hash, place.text = hash, s.texts.text(b)
+	return place.text, false
 }
 
 // hashOf mixes the length, the first and the last bytes: what tells short texts apart.
-func hashOf(b []byte) uint64 {
+func hashOf(b []byte) uint32 {
 	var head, tail uint64
 	switch n := len(b); {
 	case n >= 8:
@@ -113,7 +140,7 @@ func hashOf(b []byte) uint64 {
 	h := (head + uint64(len(b))) * 0x9e3779b97f4a7c15
 	h ^= h>>29 ^ tail*0xbf58476d1ce4e5b9
 	h *= 0x94d049bb133111eb
-	return h >> 32
+	return uint32(h >> 32)
 }
 
 // instance returns a fresh instance with the defaults of [NewInstance], field by field: copying all of it shows.
@@ -128,31 +155,60 @@ func (s *store) instance() *Instance {
 	return instance
 }
 
-// metadata returns the entries collected, sorted and without doubles (the later one counts), and forgets them.
+// begin prepares for the entries of one metadata.
+func (s *store) begin() {
+	n := len(s.sorted.keys)
+	s.foreseen, s.placed = s.room(n)[:n], 0
+}
+
+// add collects an entry: in its place where it is the one that is foreseen.
+func (s *store) add(key, value string) {
+	if n := s.placed; n < len(s.foreseen) && s.sorted.keys[n] == key {
+		s.foreseen[s.sorted.places[n]] = discovery.Pair{Key: key, Value: value}
+		s.placed++
+		return
+	}
+	s.surprised()
+	s.entries = append(s.entries, discovery.Pair{Key: key, Value: value})
+}
+
+// surprised takes back what was placed.
+func (s *store) surprised() {
+	for n := range s.placed {
+		s.entries = append(s.entries, s.foreseen[s.sorted.places[n]])
+	}
+	s.pairs = s.pairs[:len(s.pairs)-len(s.foreseen)]
+	s.foreseen, s.placed = nil, 0
+}
+
+// metadata returns the entries added, sorted and without doubles (the later one counts).
 func (s *store) metadata() discovery.Metadata {
+	if s.placed > 0 && s.placed == len(s.foreseen) {
+		return s.foreseen
+	}
+	s.surprised()
 	entries := s.entries
 	s.entries = entries[:0]
 	if len(entries) == 0 {
 		return nil
 	}
-	if !s.sorted.fits(entries) {
-		slices.SortStableFunc(entries, func(a, b discovery.Pair) int { return strings.Compare(a.Key, b.Key) })
-		n := 0
-		for i := range entries {
-			if i+1 < len(entries) && entries[i].Key == entries[i+1].Key {
-				continue
-			}
-			entries[n] = entries[i]
-			n++
+	if s.sorted.learn(entries) {
+		pairs := s.room(len(entries))[:len(entries)]
+		for i, place := range s.sorted.places {
+			pairs[place] = entries[i]
 		}
-		entries = entries[:n]
-		return append(s.room(n), entries...)
+		return pairs
 	}
-	pairs := s.room(len(entries))[:len(entries)]
-	for i, place := range s.sorted.places {
-		pairs[place] = entries[i]
+	slices.SortStableFunc(entries, func(a, b discovery.Pair) int { return strings.Compare(a.Key, b.Key) })
+	n := 0
+	for i := range entries {
+		if i+1 < len(entries) && entries[i].Key == entries[i+1].Key {
+			continue
+		}
+		entries[n] = entries[i]
+		n++
 	}
-	return pairs
+	return append(s.room(n), entries[:n]...)
 }
 
 // room returns an empty slice for n entries.
@@ -165,16 +221,8 @@ func (s *store) room(n int) discovery.Metadata {
 	return discovery.Metadata(s.pairs[from : from : from+n])
 }
 
-// fits reports whether the places are right for entries, after working them out anew where the keys are others. They never are for
-// entries with doubles, or for very many.
-func (o *sorting) fits(entries []discovery.Pair) bool {
-	same := len(entries) == len(o.keys)
-	for i := 0; same && i < len(entries); i++ {
-		same = entries[i].Key == o.keys[i]
-	}
-	if same {
-		return true
-	}
+// learn works out where entries belong. It does not for entries with doubles, or for very many.
+func (o *sorting) learn(entries []discovery.Pair) bool {
 	o.keys, o.places = o.keys[:0], o.places[:0]
 	if len(entries) > mostMembers {
 		return false

@@ -247,6 +247,7 @@ func (d *xmlDecoder) lease(l *Lease) {
 
 // pairsOf reads metadata: every element is an entry.
 func (d *xmlDecoder) pairsOf() discovery.Metadata {
+	d.begin()
 	for {
 		tag, ok := d.child()
 		if !ok {
@@ -254,7 +255,7 @@ func (d *xmlDecoder) pairsOf() discovery.Metadata {
 		}
 		key := d.intern(d.metadataKey(tag))
 		if value := d.text(); !marker(key, value) {
-			d.entries = append(d.entries, discovery.Pair{Key: key, Value: d.intern(value)})
+			d.add(key, d.intern(value))
 		}
 	}
 }
