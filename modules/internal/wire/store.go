@@ -64,7 +64,7 @@ func newStore(size int) *store {
 func newSharedStore() *store {
 	return &store{
 		texts: chunk{size: chunkSize / 16}, links: chunk{size: chunkSize / 16},
-		repeated: make([]string, tableSize/16),
+		repeated: make([]interned, tableSize/16),
 		perSlab:  1, perPairs: 64,
 	}
 }
