@@ -67,6 +67,11 @@ func (r *Registry) Evict(compensation time.Duration) {
 		r.evicted++
 		r.drop(one.app, one.lease, Expired, now)
 	}
+	for _, one := range over {
+		if len(one.app.leases) > len(one.app.byID) {
+			r.clear(one.app)
+		}
+	}
 }
 
 // preserve reports whether so few renewals came in a minute that the network is likelier at fault than the instances; it is

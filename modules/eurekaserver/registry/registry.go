@@ -81,6 +81,7 @@ type lease struct {
 	renewed  time.Time
 	weight   int64 // of the instance, which is seldom at hand when it is replaced
 	restored bool  // read from a file, and not renewed since
+	dropped  bool  // over
 }
 
 func (l *lease) end() time.Time {
@@ -391,9 +392,11 @@ func (r *Registry) Cancel(app, id string) error {
 		return ErrUnknown
 	}
 	r.drop(a, l, Cancelled, r.now())
+	r.clear(a)
 	return nil
 }
 
+// drop ends a lease. It stays among those of its application until clear, or ending many would take the square of their number.
 func (r *Registry) drop(app *application, l *lease, why Kind, now time.Time) {
 	id := l.instance.ID()
 	last := *l.view()
@@ -402,13 +405,19 @@ func (r *Registry) drop(app *application, l *lease, why Kind, now time.Time) {
 	r.count(l, -1)
 	r.confirm(l)
 	delete(app.byID, id)
-	app.leases = slices.DeleteFunc(app.leases, func(one *lease) bool { return one == l })
-	if len(app.leases) == 0 {
-		r.listed--
-	}
+	l.dropped = true
 	delete(r.overrides, id)
 	r.full = false
 	r.tell(app, id, &last, now)
+}
+
+// clear takes the leases that were dropped out of an application.
+func (r *Registry) clear(app *application) {
+	before := len(app.leases)
+	app.leases = slices.DeleteFunc(app.leases, func(l *lease) bool { return l.dropped })
+	if before > 0 && len(app.leases) == 0 {
+		r.listed--
+	}
 }
 
 // Override sets a status that stays until it is removed or the lease ends. It renews the lease. lastDirty of 0 is not told.

@@ -172,6 +172,31 @@ func TestOneLookEndsAShareOfTheLeasesOnly(t *testing.T) {
 	})
 }
 
+func TestAnApplicationOfWhichAllLeasesEndedIsNotListedAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := registry.New(registry.DefaultConfig())
+		for n := range 50 {
+			register(t, r, "A", fmt.Sprint(n))
+		}
+		register(t, r, "B", "b")
+		time.Sleep(91 * time.Second)
+		_, err := r.Renew("B", "b", registry.Renewal{})
+		require.NoError(t, err)
+		for r.Size() > 1 {
+			before := r.Size()
+			r.Evict(0)
+			require.Less(t, r.Size(), before)
+			require.Equal(t, r.Size(), len(r.Leases()))
+		}
+		require.Equal(t, 1, r.Stats().Applications)
+		require.Equal(t, "B: b ADDED", names(r.Snapshot().All))
+		require.Nil(t, r.Application("A"))
+		require.Len(t, r.Snapshot().Delta[0].Instances, 50)
+		register(t, r, "A", "0")
+		require.Equal(t, "A: 0 ADDED; B: b ADDED", names(r.Snapshot().All))
+	})
+}
+
 func TestALeaseThatGetsShorterEndsSooner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := registry.New(registry.DefaultConfig())
