@@ -56,6 +56,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	if failure != nil {
 		outcome.Failed, outcome.Unsent = true, nothingSent(failure)
 		outcome.Unknown = c.givenUp(failure, had) || c.outlived(failure)
+		outcome.Slower = errors.Is(failure, errHedged)
 	}
 	pick.Done(outcome)
 	switch {

@@ -26,7 +26,8 @@
 // OpenTelemetry's conventions, Micrometer's or both (management.observations.conventions). An error names every attempt.
 //
 // Two guards are there for services that ask for them. An idempotent call that was not answered within hedge.delay goes to a
-// second instance as well; the first answer counts, the other attempt is cancelled, and the budget bounds how many do. With
+// second instance as well; the first answer counts, the other attempt is cancelled (its instance is known for slow, not for
+// failed), and the budget bounds how many do. With
 // bulkhead.max-concurrent-calls a further call waits for bulkhead.max-wait-duration and then is a [*loadbalancer.BulkheadError], so
 // that one slow service does not take all that its caller has:
 //

@@ -238,3 +238,32 @@ func counted(t testing.TB, reader sdkmetric.Reader) map[string]int64 {
 	}
 	return totals
 }
+
+func TestWhoLosesAHedgeIsKnownForSlowAndNotForFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		delay := 100 * time.Millisecond
+		cfg := loadbalancer.DefaultConfig()
+		cfg.Strategy, cfg.Hedge.Delay = loadbalancer.Stick, &delay
+		b, err := loadbalancer.New(cfg, discovery.Static{"stock": discovery.NewSet(ab()...)})
+		require.NoError(t, err)
+		to := func(id string) *loadbalancer.Preference { return &loadbalancer.Preference{Instance: id} }
+		j := &journal{serve: map[string]func(*http.Request) (*http.Response, error){"a": late(time.Hour, well), "b": late(20*time.Millisecond, well)}}
+		c := invoker.New(invoker.DefaultConfig(), b, invoker.WithTransport(j), invoker.WithDefaults(invoker.Prefer(*to("a"))))
+		for range 5 { // as often as would eject
+			answer, err := invoker.GetForObject[string](t.Context(), c, "http://stock/x")
+			require.NoError(t, err)
+			require.Equal(t, "b", answer)
+		}
+		synctest.Wait() // for the last one to be cancelled
+		stats := func(id string) *loadbalancer.Stats {
+			p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock", Prefer: to(id)})
+			require.NoError(t, err)
+			require.Equal(t, id, p.Instance().ID, "nobody is ejected")
+			p.Done(loadbalancer.Outcome{Unknown: true})
+			return p.Stats()
+		}
+		require.Zero(t, stats("a").Failures())
+		require.GreaterOrEqual(t, stats("a").Latency(), 100*time.Millisecond)
+		require.Less(t, stats("b").Latency(), 50*time.Millisecond)
+	})
+}

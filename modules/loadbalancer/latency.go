@@ -13,16 +13,24 @@ const (
 	latencyShare  = 4           // a new answer counts for a quarter
 )
 
-// took takes in how long an answer was in coming. A failure is no sign of speed, however soon it came.
+// took takes in how long an answer was in coming. A failure is no sign of speed, however soon it came, nor is an attempt that another
+// one beat: it tells that the answer takes at least that long.
 func (s *Stats) took(o *Outcome) {
-	if o.Took <= 0 || o.Unknown {
+	if o.Took <= 0 || o.Unknown && !o.Slower {
 		return
 	}
 	for {
 		old := s.latency.Load()
 		now := int64(o.Took)
-		if bad := o.Failed || o.Status >= 500; bad && (now <= old || old == 0) {
-			return
+		switch {
+		case o.Slower:
+			if now <= old {
+				return
+			}
+		case o.Failed || o.Status >= 500:
+			if now <= old || old == 0 {
+				return
+			}
 		}
 		if old != 0 {
 			now = old + (now-old)/latencyShare

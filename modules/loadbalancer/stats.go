@@ -49,6 +49,7 @@ type Outcome struct {
 	Failed  bool // no answer, or one that counts as none
 	Unsent  bool // with Failed: nothing reached the instance, such as when nobody listens there
 	Unknown bool // the caller gave up, which says nothing about the instance
+	Slower  bool // with Unknown: it was given up since another instance had answered, so it would have taken longer than Took
 	Status  int  // of the answer; 0 when there is none
 	Closes  bool // the answer said Connection: close
 
