@@ -28,9 +28,11 @@ type Ejection struct {
 	Enabled bool `config:"enabled"` // ours; default true
 }
 
-// Service is what can be set for all services, and for one under "clients.<service>". What is not set there, which the zero value
-// says, is as for all.
+// Service is what can be set for all services, and for one under "clients.<service>". What is not set there is as for all; in a Config
+// that a program writes itself the zero value says so.
 type Service struct {
+	whole bool // nothing is to be taken from what is set for all
+
 	Strategy       string            `config:"strategy"`       // how instances are chosen; default random (Spring: round-robin)
 	Configurations []string          `config:"configurations"` // whom to choose among: default, zone-preference, subset, health-check, request-based-sticky-session, weighted, same-instance-preference; ours: several; default default
 	Zone           string            `config:"zone"`           // own zone, for zone-preference; default that of the own instance in Eureka
@@ -244,7 +246,9 @@ const mostRatio = 1000
 func (c Config) of(service string) *Service {
 	s := c.Service
 	if own, ok := folded(c.Clients, service); ok {
-		inherit(reflect.ValueOf(&own).Elem(), reflect.ValueOf(s))
+		if !own.whole {
+			inherit(reflect.ValueOf(&own).Elem(), reflect.ValueOf(s))
+		}
 		s = own
 	}
 	for _, header := range []*string{&s.HintHeader, &s.Sticky.Header, &s.ConsistentHash.Header} {
@@ -266,6 +270,7 @@ func (c Config) of(service string) *Service {
 func inherit(own, all reflect.Value) {
 	for i := range own.NumField() {
 		switch f := own.Field(i); {
+		case !f.CanSet():
 		case f.Kind() == reflect.Struct:
 			inherit(f, all.Field(i))
 		case f.IsZero():

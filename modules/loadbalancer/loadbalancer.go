@@ -78,7 +78,7 @@ func (b *Balancer) Check(cfg Config) error {
 	}
 	faults := []error{check("strategy", cfg.Strategy)}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
-		if s := cfg.Clients[name].Strategy; s != "" {
+		if s := cfg.Clients[name].Strategy; s != "" && s != cfg.Strategy {
 			faults = append(faults, check("clients."+name+".strategy", s))
 		}
 	}

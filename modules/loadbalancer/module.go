@@ -45,6 +45,24 @@ func newConfig(c *config.Config) (Config, error) {
 	if cfg.Subset.InstanceID == "" && err == nil {
 		cfg.Subset.InstanceID, err = ownID(c)
 	}
+	if len(cfg.Clients) == 0 || err != nil {
+		return cfg, err
+	}
+	return overlaid(c, cfg)
+}
+
+// overlaid binds the settings of each service again, over those for all: what is written counts, also when it is 0, false or "".
+func overlaid(c *config.Config, cfg Config) (Config, error) {
+	base := cfg
+	base.Clients = map[string]Service{}
+	for name := range cfg.Clients {
+		base.Clients[name] = cfg.Service
+	}
+	again, err := config.Bind(c, "spring.cloud.loadbalancer", base)
+	for name, own := range again.Clients {
+		own.whole = true
+		cfg.Clients[name] = own
+	}
 	return cfg, err
 }
 

@@ -98,6 +98,44 @@ func TestSettingsThatChangeWhileAProgramRunsCountFromTheNextPick(t *testing.T) {
 	require.NoError(t, app.Stop(t.Context()))
 }
 
+func TestWhatIsWrittenForOneServiceCountsAlsoWhenItIsNothing(t *testing.T) {
+	const all = "spring.cloud.loadbalancer: {strategy: stick, hint-header-name: X-Hint, slow-start.window: 1m, subset.size: 7, sticky-session.header-name: X-Node," +
+		" health-check: {initial-delay: 5s, port: 9, path.default: /up}, hint: {default: blue}, retry.max-retries-on-next-service-instance: 2}\n"
+	for name, tc := range map[string]struct {
+		own  string
+		want func(*loadbalancer.Service)
+	}{
+		"nothing":                {"", func(*loadbalancer.Service) {}},
+		"no slow start":          {"slow-start.window: 0", func(s *loadbalancer.Service) { s.SlowStart.Window = 0 }},
+		"no subset":              {"subset.size: 0", func(s *loadbalancer.Service) { s.Subset.Size = 0 }},
+		"no header for hints":    {"hint-header-name: ''", func(s *loadbalancer.Service) { s.HintHeader = "" }},
+		"no header for sessions": {"sticky-session.header-name: ''", func(s *loadbalancer.Service) { s.Sticky.Header = "" }},
+		"probes at once":         {"health-check.initial-delay: 0s", func(s *loadbalancer.Service) { s.HealthCheck.InitialDelay = 0 }},
+		"probes of its own port": {"health-check.port: 0", func(s *loadbalancer.Service) { s.HealthCheck.Port = 0 }},
+		"another strategy":       {"strategy: random", func(s *loadbalancer.Service) { s.Strategy = loadbalancer.Random }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := func(text string) *loadbalancer.Service {
+				c := configtest.FromYAML(t, text)
+				var b *loadbalancer.Balancer
+				app := fx.New(fx.NopLogger, fx.Supply(c, slog.New(slog.DiscardHandler)), fx.Supply(fx.Annotate(stock(of(2)...), fx.As(new(discovery.Resolver)))),
+					loadbalancer.Module(c), fx.Populate(&b))
+				require.NoError(t, app.Err())
+				p, err := b.Pick(t.Context(), loadbalancer.Request{Service: "stock"})
+				require.NoError(t, err)
+				return p.Settings()
+			}
+			text := all
+			if tc.own != "" {
+				text += "spring.cloud.loadbalancer.clients.stock: {" + tc.own + "}"
+			}
+			want := *settings(all)
+			tc.want(&want)
+			require.EqualExportedValues(t, want, *settings(text))
+		})
+	}
+}
+
 func TestTheOwnZoneIsLookedForWhereSpringLooks(t *testing.T) {
 	for name, tc := range map[string]struct{ text, zone string }{
 		"the balancer's own": {"spring.cloud.loadbalancer.zone: a\neureka.instance.metadata-map.zone: b", "a"},
