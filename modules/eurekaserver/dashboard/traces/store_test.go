@@ -7,18 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/dashboard/traces"
-)
-
-const (
-	waiting = 10 * time.Second
-	tick    = time.Millisecond
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

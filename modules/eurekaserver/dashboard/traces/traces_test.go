@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -239,32 +240,36 @@ func TestTimesThatCannotBeAreBounded(t *testing.T) {
 	}
 }
 
-// trickle never ends and never fails.
-type trickle struct{ begun chan struct{} }
+// stall is a body that does not come until it is released, and then breaks off.
+type stall struct{ begun, released chan struct{} }
 
-func (r trickle) Read([]byte) (int, error) { r.begun <- struct{}{}; return 0, io.ErrUnexpectedEOF }
+func (s stall) Read([]byte) (int, error) {
+	s.begun <- struct{}{}
+	<-s.released
+	return 0, io.ErrUnexpectedEOF
+}
 
 func TestExportsBeyondEightAtOnceAreToldToComeAgain(t *testing.T) {
-	store := traces.New(100)
-	h := traces.NewHandler(store)
-	begun, done := make(chan struct{}), make(chan struct{})
+	h := traces.NewHandler(traces.New(100))
+	body := stall{make(chan struct{}), make(chan struct{})}
+	var all sync.WaitGroup
 	for range 8 {
-		go func() {
-			r := httptest.NewRequest("POST", "http://localhost/v1/traces", trickle{begun})
+		all.Go(func() {
+			r := httptest.NewRequest("POST", "http://localhost/v1/traces", body)
 			r.RemoteAddr = "127.0.0.1:1"
 			r.Header.Set("Content-Type", "application/json")
 			h.ServeHTTP(httptest.NewRecorder(), r)
-			done <- struct{}{}
-		}()
+		})
 	}
-	body := packed(t, export("orders", sample))
-	require.Eventually(t, func() bool { return post(h, body).Code == 503 }, waiting, tick)
-	require.Equal(t, "1", post(h, body).Header().Get("Retry-After"))
 	for range 8 {
-		<-begun
-		<-done
+		<-body.begun // it has its place
 	}
-	require.Equal(t, 200, post(h, body).Code)
+	w := post(h, packed(t, export("orders", sample)))
+	require.Equal(t, 503, w.Code)
+	require.Equal(t, "1", w.Header().Get("Retry-After"))
+	close(body.released)
+	all.Wait()
+	require.Equal(t, 200, post(h, packed(t, export("orders", sample))).Code)
 }
 
 // FuzzExports compares with the generated types: what they read is read, to the same spans; and nothing panics.
