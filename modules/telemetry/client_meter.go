@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -28,9 +29,9 @@ const (
 )
 
 // ClientMeter measures the attempts of calls by OpenTelemetry's HTTP conventions (http.client.request.duration,
-// http.client.request.body.size, http.client.response.body.size) and whole calls by Micrometer's (http.client.requests), as
-// management.observations.conventions says; what is under way the balancer counts. Labels are bounded: the service, never an instance; the
-// template, never a path. It is safe for concurrent use. A nil one does nothing.
+// http.client.request.body.size, http.client.response.body.size, http.client.active_requests) and whole calls by Micrometer's
+// (http.client.requests), as management.observations.conventions says. Labels are bounded: the service, never an instance; the template, never
+// a path. It is safe for concurrent use. A nil one does nothing.
 type ClientMeter struct {
 	otel     bool
 	duration metric.Float64Histogram
@@ -54,6 +55,8 @@ type seriesKey struct {
 // series is what is kept for one key.
 type series struct {
 	key      seriesKey
+	active   atomic.Int64 // attempts under way
+	labels   metric.ObserveOption
 	outcomes map[outcomeKey][]metric.RecordOption
 }
 
@@ -83,11 +86,30 @@ func NewClientMeter(provider metric.MeterProvider, conventions Conventions) *Cli
 		sent, _ := httpconv.NewClientRequestBodySize(meter)
 		received, _ := httpconv.NewClientResponseBodySize(meter)
 		m.duration, m.sent, m.received = duration.Inst(), sent.Inst(), received.Inst()
+		m.observe(meter)
 	}
 	if conventions == Micrometer || conventions == Both {
 		m.requests, _ = meter.Float64Histogram("http.client.requests", metric.WithUnit("s"), metric.WithDescription("Duration of HTTP client requests."), seconds)
 	}
 	return m
+}
+
+// observe tells of the attempts under way when somebody asks: an instrument that is told of each would cost more than all else that is
+// measured of it.
+func (m *ClientMeter) observe(meter metric.Meter) {
+	conventional := httpconv.ClientActiveRequests{}
+	active, err := meter.Int64ObservableUpDownCounter(conventional.Name(), metric.WithUnit(conventional.Unit()), metric.WithDescription(conventional.Description()))
+	if err != nil {
+		return
+	}
+	_, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		m.mu.RLock()
+		defer m.mu.RUnlock()
+		for _, s := range m.series {
+			o.ObserveInt64(active, s.active.Load(), s.labels)
+		}
+		return nil
+	}, active)
 }
 
 // Measured is an attempt that is being measured. The zero one does nothing.
@@ -114,6 +136,7 @@ func (m *ClientMeter) Begin(r *http.Request, a Attempt) Measured {
 		}
 	}
 	s := m.of(key)
+	s.active.Add(1)
 	size := r.ContentLength
 	if r.Body == nil || r.Body == http.NoBody {
 		size = 0
@@ -129,6 +152,7 @@ func (x Measured) End(ctx context.Context, response *http.Response, err error) {
 	if m == nil {
 		return
 	}
+	x.series.active.Add(-1)
 	took := time.Since(x.began).Seconds()
 	var key outcomeKey
 	received := int64(-1)
@@ -165,7 +189,7 @@ func (m *ClientMeter) of(key seriesKey) *series {
 		key.port = 0
 	}
 	if s = m.series[key]; s == nil {
-		s = &series{key: key, outcomes: map[outcomeKey][]metric.RecordOption{}}
+		s = &series{key: key, labels: metric.WithAttributeSet(attribute.NewSet(key.attributes()...)), outcomes: map[outcomeKey][]metric.RecordOption{}}
 		m.series[key] = s
 	}
 	return s

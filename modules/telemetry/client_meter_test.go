@@ -80,6 +80,10 @@ func TestAttemptsAreMeasuredByTheConventionsOfOpenTelemetry(t *testing.T) {
 	meter.Begin(asked(t, "BREW", "http://10.0.0.1:80/", ""), telemetry.Attempt{Service: "stock"}).End(ctx, nil, fmt.Errorf("call: %w", io.ErrUnexpectedEOF))
 	meter.Begin(asked(t, "GET", "http://example.com:8080/x", ""), telemetry.Attempt{})
 	require.Equal(t, []string{
+		"http.client.active_requests {request} 0 http.request.method=GET server.address=stock server.port=80 url.scheme=http url.template=/items/{id}",
+		"http.client.active_requests {request} 0 http.request.method=POST server.address=stock server.port=443 url.scheme=https",
+		"http.client.active_requests {request} 0 http.request.method=_OTHER server.address=stock server.port=80 url.scheme=http",
+		"http.client.active_requests {request} 1 http.request.method=GET server.address=example.com server.port=8080 url.scheme=http",
 		"http.client.request.body.size By 0 error.type=*errors.errorString http.request.method=_OTHER server.address=stock server.port=80 url.scheme=http",
 		"http.client.request.body.size By 0 http.request.method=GET http.response.status_code=200 network.protocol.name=http network.protocol.version=1.1 server.address=stock server.port=80 url.scheme=http url.template=/items/{id}",
 		"http.client.request.body.size By 5 error.type=503 http.request.method=POST http.response.status_code=503 network.protocol.name=http network.protocol.version=1.1 server.address=stock server.port=443 url.scheme=https",
@@ -111,7 +115,7 @@ func TestCallsAreMeasuredUnderSpringsNamesWhenAskedFor(t *testing.T) {
 	for _, line := range measured() {
 		names[strings.Fields(line)[0]] = true
 	}
-	require.Equal(t, map[string]bool{"http.client.request.duration": true, "http.client.request.body.size": true, "http.client.requests": true}, names)
+	require.Equal(t, map[string]bool{"http.client.active_requests": true, "http.client.request.duration": true, "http.client.request.body.size": true, "http.client.requests": true}, names)
 }
 
 func TestLabelsOfCallsAreBounded(t *testing.T) {
@@ -122,12 +126,16 @@ func TestLabelsOfCallsAreBounded(t *testing.T) {
 		meter.Begin(asked(t, fmt.Sprint("M", i), "http://10.0.0.1/", ""), telemetry.Attempt{Service: service, Template: template}).End(ctx, answered(200, -1), nil)
 		meter.Call(ctx, service, fmt.Sprint("M", i), template, 200, nil, time.Second)
 	}
-	durations := 0
+	durations, active := 0, 0
 	for _, line := range measured() {
 		if strings.HasPrefix(line, "http.client.request.duration ") || strings.HasPrefix(line, "http.client.requests ") {
 			durations++
 		}
+		if strings.HasPrefix(line, "http.client.active_requests ") {
+			active++
+		}
 	}
+	require.Equal(t, 101, active, "a hundred, and one for all others")
 	require.Equal(t, 2*101, durations, "a hundred, and one for all others")
 }
 
