@@ -31,10 +31,13 @@ func span(trace, id, parent int, service, name string, kind traces.Kind, attribu
 	return s
 }
 
+// now is when all of this happens.
+func now() time.Time { return time.Unix(1_700_000_000, 0) }
+
 func withTraces(spans ...traces.Span) (http.Handler, *traces.Store) {
-	store := traces.New(10_000)
+	store := traces.New(10_000, traces.WithClock(now))
 	store.Add(spans)
-	return dashboard.New(registry.New(registry.DefaultConfig()), dashboard.WithTraces(store)), store
+	return dashboard.New(registry.New(registry.DefaultConfig()), dashboard.WithTraces(store), dashboard.WithClock(now)), store
 }
 
 func page(t *testing.T, h http.Handler, path string) string {
@@ -146,12 +149,10 @@ func TestCallersInACircleAreDrawn(t *testing.T) {
 }
 
 func TestFiguresOfCallsAreRead(t *testing.T) {
-	now := time.Unix(1_700_000_000, 0)
-	store := traces.New(1000, traces.WithClock(func() time.Time { return now }))
-	h := dashboard.New(registry.New(registry.DefaultConfig()), dashboard.WithTraces(store), dashboard.WithClock(func() time.Time { return now }))
+	h, store := withTraces()
 	for i := range 300 {
 		s := span(i+1, 1, 0, "orders", "GET /", traces.Server)
-		s.Start, s.Duration, s.Failed = now.Add(-100*time.Second).UnixNano(), time.Duration(i+1)*time.Millisecond, i == 0
+		s.Start, s.Duration, s.Failed = now().Add(-100*time.Second).UnixNano(), time.Duration(i+1)*time.Millisecond, i == 0
 		store.Add([]traces.Span{s})
 	}
 	body := page(t, h, "/eureka-ui/traces")
