@@ -231,7 +231,8 @@ func complete(app *Application, instances []*Instance) {
 func (d *jsonDecoder) fields(instance *Instance, i int) int {
 	override := discovery.Unknown // by the other spelling
 	i = d.enter(i)
-	for w := (walk{order: &d.instanceOrder}); ; {
+	w := walk{order: &d.instanceOrder}
+	for {
 		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
@@ -243,13 +244,13 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 		case "hostName":
 			i = d.copied(&instance.HostName, at)
 		case "app":
-			i = d.upper(&instance.App, at, &w.member().last)
+			i = d.upper(&instance.App, at, &d.remembered(&w).last)
 		case "appGroupName":
-			i = d.upper(&instance.AppGroupName, at, &w.member().last)
+			i = d.upper(&instance.AppGroupName, at, &d.remembered(&w).last)
 		case "ipAddr":
 			i = d.copied(&instance.IPAddr, at)
 		case "sid":
-			i = d.interned(&instance.SID, at, &w.member().last)
+			i = d.interned(&instance.SID, at, &d.remembered(&w).last)
 		case "status":
 			i = d.status(&instance.Status, discovery.Up, at)
 		case "overriddenStatus":
@@ -289,9 +290,9 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 		case "secureHealthCheckUrl":
 			i = d.link(&instance.SecureHealthCheckURL, at)
 		case "vipAddress":
-			i = d.interned(&instance.VIPAddress, at, &w.member().last)
+			i = d.interned(&instance.VIPAddress, at, &d.remembered(&w).last)
 		case "secureVipAddress":
-			i = d.interned(&instance.SecureVIPAddress, at, &w.member().last)
+			i = d.interned(&instance.SecureVIPAddress, at, &d.remembered(&w).last)
 		case "isCoordinatingDiscoveryServer":
 			i = d.flag(&instance.Coordinating, false, at)
 		case "lastUpdatedTimestamp":
@@ -303,7 +304,7 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 			text, i = d.wordAt(at)
 			instance.Action = action(text)
 		case "asgName":
-			i = d.interned(&instance.ASGName, at, &w.member().last)
+			i = d.interned(&instance.ASGName, at, &d.remembered(&w).last)
 		default:
 			if d.single && instance.App == "" && d.peek(at) == '{' {
 				// Netflix's server takes the end of an object that it does not know for that of the instance.
@@ -330,7 +331,8 @@ func (d *jsonDecoder) port(p *Port, otherwise Port, field string, i int) int {
 		return next
 	}
 	i = d.enter(i)
-	for w := (walk{order: &d.portOrder}); ; {
+	w := walk{order: &d.portOrder}
+	for {
 		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
@@ -365,7 +367,8 @@ func (d *jsonDecoder) dataCenter(c *DataCenter, i int) int {
 	}
 	c.Nameless = true
 	i = d.enter(i)
-	for w := (walk{order: &d.dataCenterOrder}); ; {
+	w := walk{order: &d.dataCenterOrder}
+	for {
 		key, at, more := d.next(i, &w)
 		if !more {
 			return at
@@ -391,7 +394,8 @@ func (d *jsonDecoder) lease(l *Lease, i int) int {
 	}
 	var alias int64
 	i = d.enter(i)
-	for w := (walk{order: &d.leaseOrder}); ; {
+	w := walk{order: &d.leaseOrder}
+	for {
 		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
@@ -431,13 +435,14 @@ func (d *jsonDecoder) pairsOf(to *discovery.Metadata, i int) int {
 	}
 	i = d.enter(i)
 	d.begin()
-	for w := (walk{order: &d.metadataOrder}); ; {
+	w := walk{order: &d.metadataOrder}
+	for {
 		key, at, more := d.next(i, &w)
 		if !more {
 			i = at
 			break
 		}
-		m := w.member()
+		m := d.remembered(&w)
 		if m.key == "" && len(key) > 0 {
 			m.key = d.intern(key)
 		}

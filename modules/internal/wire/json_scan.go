@@ -15,6 +15,8 @@ type jsonScanner struct {
 	depth   int
 	err     error
 	scratch []byte // the last string that held escapes
+
+	nothing memberText // is what a single document has in place of what is remembered
 }
 
 const failed = -1
@@ -132,11 +134,11 @@ func (s *jsonScanner) keep(r *repeat, from, to int, text string) {
 // mostMembers bounds an order.
 const mostMembers = 48
 
-// member returns the member that the walk has come to.
-func (w *walk) member() *memberText {
+// remembered returns what is known of the member that the walk has come to.
+func (s *jsonScanner) remembered(w *walk) *memberText {
 	if w.at == 0 {
-		w.nothing = memberText{}
-		return &w.nothing
+		s.nothing = memberText{}
+		return &s.nothing
 	}
 	return &w.order.members[w.at-1]
 }
@@ -146,8 +148,6 @@ type walk struct {
 	order *order
 	at    int // in the order: the member that should be next; 0 also where nothing is remembered
 	begun bool
-
-	nothing memberText // is remembered of a member
 }
 
 // next is member for an object of a kind that has an order.
