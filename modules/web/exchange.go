@@ -52,8 +52,8 @@ func (l *lasting) wait(ctx context.Context) error {
 type exchange struct {
 	http.ResponseWriter
 	lasting *lasting
-	cancel  context.CancelCauseFunc // of the request's context
-	unwatch func() bool             // nil: it does not last
+	context served      // of the request
+	unwatch func() bool // nil: it does not last
 	taken   bool
 }
 
@@ -63,7 +63,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // WriteHeader implements [http.ResponseWriter].
 func (x *exchange) WriteHeader(status int) {
 	if types := x.Header()["Content-Type"]; len(types) > 0 && strings.HasPrefix(types[0], "text/event-stream") && x.unwatch == nil {
-		x.unwatch = context.AfterFunc(x.lasting.ending, func() { x.cancel(errStopping) })
+		x.unwatch = context.AfterFunc(x.lasting.ending, func() { x.context.cancel(errStopping) })
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
@@ -81,7 +81,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	conn := &takenConn{Conn: raw}
 	conn.unwatch = context.AfterFunc(x.lasting.ending, func() {
-		x.cancel(errStopping)
+		x.context.cancel(errStopping)
 		_ = conn.SetReadDeadline(time.Now())
 	})
 	return conn, buffered, nil
@@ -95,7 +95,7 @@ func (x *exchange) finish() {
 	if x.taken {
 		x.lasting.taken.Done()
 	}
-	x.cancel(nil)
+	x.context.end()
 }
 
 // takenConn is a connection that a handler took over; it is watched until it is closed.

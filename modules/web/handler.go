@@ -171,10 +171,11 @@ func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if !o.untraced[c.Path()] {
 			ctx, span = o.tracer.Start(request, c.Path())
 		}
-		ctx, served := inbound.Deadline(inbound.Serving(ctx, request.Header), request.Header, o.deadline)
-		defer served()
-		ctx, cancel := context.WithCancelCause(ctx)
-		x := &exchange{ResponseWriter: c.Response().Writer, lasting: o.lasting, cancel: cancel}
+		ctx, undo := inbound.Deadline(inbound.Serving(ctx, request.Header), request.Header, o.deadline)
+		defer undo()
+		x := &exchange{ResponseWriter: c.Response().Writer, lasting: o.lasting}
+		x.context.Context = ctx
+		ctx = &x.context
 		c.Response().Writer = x
 		if o.timeout > 0 && !asksForStream(request) {
 			var done context.CancelFunc

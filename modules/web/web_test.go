@@ -509,3 +509,39 @@ func TestTwoErrorHandlersAreAnError(t *testing.T) {
 		fx.Provide(web.AsErrorHandler(handler), web.AsErrorHandler(handler)), web.Root())
 	require.ErrorContains(t, app.Err(), "web.AsErrorHandler")
 }
+
+func TestTheContextOfARequestEndsWithIt(t *testing.T) {
+	for name, wait := range map[string]func(context.Context) context.Context{
+		"nobody waits before":   func(ctx context.Context) context.Context { return ctx },
+		"somebody waits before": func(ctx context.Context) context.Context { ctx.Done(); return ctx },
+		"what is derived from it": func(ctx context.Context) context.Context {
+			derived, cancel := context.WithCancel(ctx)
+			context.AfterFunc(derived, cancel)
+			return derived
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			type key struct{}
+			contexts := make(chan context.Context, 1)
+			s := serve(t, "", func(e *echo.Echo) {
+				e.GET("/", func(c echo.Context) error {
+					ctx := wait(context.WithValue(c.Request().Context(), key{}, "value"))
+					require.NoError(t, ctx.Err())
+					contexts <- ctx
+					return c.NoContent(http.StatusNoContent)
+				})
+			})
+			defer s.RequireStop()
+			status, _, _ := s.get(t, "/")
+			require.Equal(t, 204, status)
+			ctx := <-contexts
+			require.Eventually(t, func() bool { return ctx.Err() != nil }, 10*time.Second, time.Millisecond)
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Second):
+				t.Fatal("it never ends")
+			}
+			require.Equal(t, []any{context.Canceled, context.Canceled, "value"}, []any{ctx.Err(), context.Cause(ctx), ctx.Value(key{})})
+		})
+	}
+}
