@@ -14,5 +14,11 @@
 //	  inventory:
 //	    - uri: http://localhost:8081
 //
+// Health tells of it as Spring's does, which spring.cloud.discovery.client.composite-indicator.enabled: false ends:
+//
+//	"discoveryComposite":{"status":"UP","components":{
+//	  "discoveryClient":{"status":"UP","details":{"services":["inventory"]}},
+//	  "eureka":{"status":"UP","details":{"applications":{"INVENTORY":1}}}}}
+//
 // A [Registration] is the other direction: a place where this program is listed.
 package discovery

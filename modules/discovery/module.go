@@ -18,12 +18,18 @@ import (
 //
 //	fx.Provide(discovery.AsResolver(newConsul))
 func Module(*config.Config) fx.Option {
-	return fx.Module("discovery", fx.Provide(newSimpleConfig, newResolver))
+	return fx.Module("discovery", fx.Provide(newSimpleConfig, newHealthConfig, newComposite, newResolver,
+		fx.Annotate(newIndicators, fx.ResultTags(`group:"health.indicators,flatten"`))))
 }
 
 // AsResolver marks a constructor whose result is asked for instances. A method Order() int places it, lower first.
 func AsResolver(constructor any) any {
 	return fx.Annotate(constructor, fx.As(new(Resolver)), fx.ResultTags(`group:"discovery.resolvers"`))
+}
+
+// AsIndicator marks a constructor whose result is a part of the health of discovery, discoveryComposite.
+func AsIndicator(constructor any) any {
+	return fx.Annotate(constructor, fx.As(new(health.Indicator)), fx.ResultTags(`group:"discovery.indicators"`))
 }
 
 // AsRegistration marks a constructor whose result lists this program somewhere.
@@ -42,7 +48,7 @@ type resolverParams struct {
 	Members []Resolver `group:"discovery.resolvers"`
 }
 
-func newResolver(p resolverParams) (Resolver, error) {
+func newComposite(p resolverParams) (*Composite, error) {
 	known, err := p.Config.static()
 	if err != nil {
 		return nil, err
@@ -51,6 +57,25 @@ func newResolver(p resolverParams) (Resolver, error) {
 		p.Members = append(p.Members, configured{Static: known, order: p.Config.Order})
 	}
 	return NewComposite(p.Members...), nil
+}
+
+func newResolver(c *Composite) Resolver { return c }
+
+func newHealthConfig(c *config.Config) (HealthConfig, error) {
+	return config.Bind(c, "spring.cloud.discovery.client", DefaultHealthConfig())
+}
+
+type indicatorParams struct {
+	fx.In
+
+	Config   HealthConfig
+	All      *Composite
+	Resolver Resolver           // as the program has it: it may be decorated
+	Parts    []health.Indicator `group:"discovery.indicators"`
+}
+
+func newIndicators(p indicatorParams) []health.Indicator {
+	return p.Config.indicators(p.Resolver, p.All.members, p.Parts)
 }
 
 type rootParams struct {

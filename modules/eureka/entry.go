@@ -161,9 +161,9 @@ func zoneOf(i *wire.Instance) string {
 	return ""
 }
 
-// alike reports whether callers see no difference: a revision that changes nothing is none.
+// alike reports whether callers see no difference between an instance and how it was: a later revision that changes nothing is none.
 func alike(a, b *discovery.Instance) bool {
-	return a.ID == b.ID && a.Address == b.Address && a.SecureAddress == b.SecureAddress && a.Doubtful == b.Doubtful &&
+	return a.ID == b.ID && a.Revision >= b.Revision && a.Address == b.Address && a.SecureAddress == b.SecureAddress && a.Doubtful == b.Doubtful &&
 		a.IP == b.IP && a.Zone == b.Zone && a.Status == b.Status && slices.Equal(a.Metadata, b.Metadata)
 }
 

@@ -30,7 +30,7 @@ func Module(c *config.Config) fx.Option {
 	c.Compute("spring.cloud.client.hostname", func() (string, error) { h, err := self(); return h.Name, err })
 	c.Compute("spring.cloud.client.ip-address", func() (string, error) { h, err := self(); return h.IP, err })
 	parts := []fx.Option{
-		fx.Provide(newClientConfig, newClient),
+		fx.Provide(newClientConfig, newClient, discovery.AsIndicator(newIndicator)),
 		fx.Supply(identity(func() string { h, _ := self(); return h.IP })),
 	}
 	fetches := c.Enabled("eureka.replica", "eureka.client.fetch-registry", true)
@@ -46,10 +46,13 @@ func Module(c *config.Config) fx.Option {
 	if registers {
 		host := func() Host { h, _ := self(); return h }
 		parts = append(parts, fx.Supply(hostFinder(host)), fx.Provide(newInstanceConfig, newRegistrarFor,
-			discovery.AsRegistration(func(r *Registrar) *Registrar { return r })))
+			discovery.AsRegistration(func(r *Registrar) *Registrar { return r })), fx.Invoke(followHealth))
 	}
-	if fetches && registers {
+	switch {
+	case fetches && registers:
 		parts = append(parts, fx.Invoke(follow))
+	case registers:
+		parts = append(parts, fx.Invoke(followAlone))
 	}
 	if own, err := newInstanceConfig(c); err == nil && own.ReadyWhenVisible {
 		switch {
@@ -206,7 +209,6 @@ type registrarParams struct {
 	Host         hostFinder
 	Settings     *config.Config
 	Availability *health.Availability
-	Checks       *health.Checks
 	Customizers  []Customizer `group:"eureka.customizers"`
 	Log          *slog.Logger
 	Hooks        fx.Lifecycle
@@ -242,12 +244,40 @@ func newRegistrarFor(p registrarParams) (*Registrar, error) {
 	}
 	r := NewRegistrar(p.Client, p.Config, build, opts...)
 	lifecycle.Run(p.Hooks, p.Log, "eureka registrar", r.Run)
-	if p.ClientConfig.HealthCheck.Enabled {
+	return r, nil
+}
+
+type healthParams struct {
+	fx.In
+
+	Registrar *Registrar
+	Config    ClientConfig
+	Checks    *health.Checks
+	Log       *slog.Logger
+	Hooks     fx.Lifecycle
+}
+
+// followHealth lets the status follow the health of the program, but for what Eureka itself says of it.
+func followHealth(p healthParams) {
+	if p.Config.HealthCheck.Enabled {
 		lifecycle.Run(p.Hooks, p.Log, "eureka health check", func(ctx context.Context) error {
-			return r.FollowHealth(ctx, p.ClientConfig.CheckInterval, func(ctx context.Context) discovery.Status { return healthStatus(p.Checks.StatusWithout(ctx, "eureka")) })
+			return p.Registrar.FollowHealth(ctx, p.Config.CheckInterval, func(ctx context.Context) discovery.Status {
+				return healthStatus(p.Checks.StatusWithout(ctx, discovery.HealthName))
+			})
 		})
 	}
-	return r, nil
+}
+
+type statusParams struct {
+	fx.In
+
+	Config    ClientConfig
+	Replica   *Replica   `optional:"true"`
+	Registrar *Registrar `optional:"true"`
+}
+
+func newIndicator(p statusParams) health.Indicator {
+	return NewIndicator(p.Replica, p.Registrar, p.Config.FetchInterval)
 }
 
 // healthStatus is what Spring's EurekaHealthCheckHandler makes of health.
@@ -273,6 +303,11 @@ type followParams struct {
 // follow has the registrar see what the replica sees.
 func follow(p followParams) {
 	lifecycle.Run(p.Hooks, p.Log, "eureka self check", func(ctx context.Context) error { return p.Registrar.Follow(ctx, p.Replica) })
+}
+
+// followAlone has the registrar ask for its own entry.
+func followAlone(r *Registrar, log *slog.Logger, hooks fx.Lifecycle) {
+	lifecycle.Run(hooks, log, "eureka self check", r.FollowAlone)
 }
 
 type visibilityParams struct {

@@ -26,6 +26,7 @@ type work struct {
 	seen        bool             // a snapshot has shown the instance as it was registered
 	tookOver    bool             // the id was taken over from another instance
 	reported    bool             // that two instances with one id are running
+	beyond      bool             // an entry that nothing is newer than was cancelled, which is done once
 	contested   bool             // the other took the id back: nothing is registered over it any more
 	pushed      bool             // the registry has taken the instance with its latest metadata
 }

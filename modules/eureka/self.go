@@ -27,6 +27,32 @@ func (r *Registrar) Follow(ctx context.Context, replica *Replica) error {
 	}
 }
 
+// FollowAlone is [Registrar.Follow] for a program that fetches no registry: it asks a server for the one entry, within an interval
+// of heartbeats at first and then once in ten.
+func (r *Registrar) FollowAlone(ctx context.Context) error {
+	for pause := r.cfg.RenewInterval; ; pause = 10 * r.cfg.RenewInterval {
+		select {
+		case <-time.After(between(pause/2, pause)):
+		case <-ctx.Done():
+			return nil
+		}
+		r.enqueue(command{do: func(ctx context.Context) error {
+			if !r.work.active || !r.Registered() {
+				return nil
+			}
+			i := r.current()
+			stored, err := r.stored(ctx, i)
+			if err != nil {
+				return r.wrote(ctx, StatusUpdate, err, nil)
+			}
+			return r.compare(ctx, translation{}.entry(i, entry{}), translation{}.entry(stored, entry{}))
+		}})
+	}
+}
+
+// lastRevision is the end of the year 9999: no clock is that wrong, and what is newer than that can hardly be outdone.
+const lastRevision = 253_402_300_799_999
+
 // compare takes in what a snapshot shows of this program; nothing when it is not in it.
 func (r *Registrar) compare(ctx context.Context, own, shown entry) error {
 	w := &r.work
@@ -49,7 +75,7 @@ func (r *Registrar) compare(ctx context.Context, own, shown entry) error {
 	case shown.instance.Revision <= w.dirty && shown.leadsTo(own):
 		w.seen, w.contested = true, w.contested && shown.instance.Revision < w.dirty
 		return nil
-	case shown.instance.Revision < w.dirty:
+	case shown.instance.Revision < w.dirty, w.beyond && shown.instance.Revision > lastRevision:
 		return nil
 	case shown.leadsTo(own):
 		r.log.WarnContext(ctx, "the registry kept an entry of this instance that says to be newer; registering again as newer still",
@@ -69,6 +95,15 @@ func (r *Registrar) compare(ctx context.Context, own, shown entry) error {
 			return nil
 		}
 		w.tookOver = true
+	}
+	if shown.instance.Revision > lastRevision { // there is nothing newer: it has to go
+		w.beyond = true
+		i := r.current()
+		if err := r.write(ctx, func(ctx context.Context) error { return r.client.cancelOnce(ctx, i.App, i.ID()) }); err != nil {
+			return r.wrote(ctx, StatusUpdate, err, nil)
+		}
+		status, _ := r.status()
+		return r.register(ctx, status)
 	}
 	w.dirty = shown.instance.Revision // what is registered next is newer by one at least
 	status, _ := r.status()

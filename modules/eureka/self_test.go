@@ -3,6 +3,7 @@ package eureka_test
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -55,6 +56,62 @@ func TestAProgramRestartedWithItsClockSetBackIsShownWithinOneFetch(t *testing.T)
 		require.Equal(t, discovery.Down, entry(e).Status)
 		require.Contains(t, log.String(), "registering again as newer still")
 	})
+}
+
+func TestAProgramThatOnlyRegistersFindsItsOwnEntryToo(t *testing.T) {
+	for name, port := range map[string]int{"its clock was set back": here.Port, "another has its id": 9999} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEstate()
+				entered(t, e, port)
+				before := entry(e).LastDirty
+				r := registering(t, e)
+				t.Cleanup(background(r.FollowAlone))
+				r.Up(here)
+				time.Sleep(31 * time.Second)
+				require.Equal(t, here.Port, entry(e).Port.Number)
+				require.Equal(t, "orders", entry(e).VIPAddress)
+				require.Equal(t, before+1, entry(e).LastDirty)
+				e.forget()
+				time.Sleep(30 * time.Minute)
+				requests := strings.Join(e.requests(), "\n")
+				require.NotContains(t, requests, "POST")
+				require.LessOrEqual(t, strings.Count(requests, "GET"), 12, "seldom")
+			})
+		})
+	}
+}
+
+func TestAnEntryThatNothingIsNewerThanIsReplacedOnce(t *testing.T) {
+	for name, keeps := range map[string]bool{"it goes": false, "it comes back": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEstate()
+				var log strings.Builder
+				e.logger = slog.New(slog.NewTextHandler(&log, nil))
+				i := self(here)
+				i.LastDirty, i.VIPAddress = math.MaxInt64, "before"
+				require.NoError(t, e.registry.Register(i, false))
+				if keeps {
+					e.break_(func(r *http.Request) (*http.Response, error) {
+						if r.Method == http.MethodDelete {
+							return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+						}
+						return nil, nil
+					})
+				}
+				r := following(t, e, here)
+				time.Sleep(10 * time.Minute)
+				require.True(t, r.Registered())
+				require.Equal(t, keeps, entry(e).LastDirty == math.MaxInt64)
+				require.Equal(t, keeps, entry(e).VIPAddress == "before")
+				require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+				requests := strings.Join(e.requests(), "\n")
+				require.Equal(t, 1, strings.Count(requests, "DELETE"), requests)
+				require.Equal(t, 2, strings.Count(requests, "POST"), requests)
+			})
+		})
+	}
 }
 
 func TestAnApplicationThatIsNamedInLowerCaseIsFoundInTheRegistry(t *testing.T) {
