@@ -82,9 +82,10 @@ func (r *Registry) restore(saved *wire.Application) {
 	r.mu.Lock()
 	defer r.unlock()
 	now := r.now()
-	for _, i := range saved.Instances {
-		times := i.Lease
-		i = prepared(i, now)
+	for _, one := range saved.Instances {
+		i, times := new(wire.Instance), one.Lease
+		*i = *one // out of the memory that the document's instances share
+		prepare(i, now)
 		i.Lease.Registration, i.Lease.LastRenewal, i.Lease.ServiceUp = times.Registration, times.LastRenewal, times.ServiceUp
 		app, before := r.find(i.App, i.ID())
 		if before != nil || !r.fits(app, nil, i) {

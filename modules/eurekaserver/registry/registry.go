@@ -134,14 +134,20 @@ func (r *Registry) find(app, id string) (*application, *lease) {
 // Register lists an instance, or replaces what is listed under its application and id. What is stored stays when it is newer
 // by lastDirtyTimestamp. replicated says that a peer sent it. The error is ErrFull.
 func (r *Registry) Register(i *wire.Instance, replicated bool) error {
+	c := *i
+	return r.Take(&c, replicated)
+}
+
+// Take is [Registry.Register] for an instance that nobody else has, not even a part of it: it is kept in place of a copy.
+func (r *Registry) Take(i *wire.Instance, replicated bool) error {
 	r.mu.Lock()
 	defer r.unlock()
 	return r.register(i, replicated)
 }
 
-func (r *Registry) register(i *wire.Instance, replicated bool) error {
+func (r *Registry) register(next *wire.Instance, replicated bool) error {
 	now := r.now()
-	next := prepared(i, now)
+	prepare(next, now)
 	app, before := r.find(next.App, next.ID())
 	if !r.fits(app, before, next) {
 		return ErrFull
@@ -183,9 +189,8 @@ func (r *Registry) register(i *wire.Instance, replicated bool) error {
 	return nil
 }
 
-// prepared is a copy of a registration with what it leaves out.
-func prepared(i *wire.Instance, now time.Time) *wire.Instance {
-	c := *i
+// prepare adds what a registration leaves out.
+func prepare(c *wire.Instance, now time.Time) {
 	c.App, c.AppGroupName = strings.ToUpper(c.App), strings.ToUpper(c.AppGroupName)
 	if c.Lease.RenewalInterval <= 0 {
 		c.Lease.RenewalInterval = defaultRenewal
@@ -201,7 +206,6 @@ func prepared(i *wire.Instance, now time.Time) *wire.Instance {
 		c.CountryID = 1
 	}
 	c.Coordinating = false
-	return &c
 }
 
 // fits reports whether the caps leave room. What is listed may always be registered again, unless it grew too much.

@@ -274,7 +274,7 @@ func (h *Handler) registerDocument(w http.ResponseWriter, r request, f wire.Form
 		_, _ = io.WriteString(w, problem) // the caller is gone when this fails
 		return
 	}
-	if err := h.registry.Register(i, replicated(r.Request)); err != nil {
+	if err := h.registry.Take(i, replicated(r.Request)); err != nil {
 		w.WriteHeader(statusOf(err))
 		return
 	}

@@ -78,7 +78,7 @@ type jsonDecoder struct {
 }
 
 // singles read documents of one instance. They share texts that repeat from one to the next, and the memory of those that do not:
-// who keeps an instance for long copies it.
+// who keeps an instance for long copies its texts and metadata.
 var singles = sync.Pool{New: func() any { return &jsonDecoder{jsonScanner: jsonScanner{single: true}, store: newSharedStore()} }}
 
 // release forgets the document.

@@ -29,6 +29,7 @@ func DecodeApplicationXML(data []byte) (*Application, error) {
 // DecodeInstanceXML is [DecodeInstance] for <instance>.
 func DecodeInstanceXML(data []byte) (*Instance, error) {
 	d := newXMLDecoder(data)
+	d.perSlab = 1 // whoever keeps it keeps no room for others
 	instance := d.instance()
 	err := d.root("instance", func() { d.fields(instance) })
 	if err == nil {
