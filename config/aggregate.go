@@ -14,42 +14,63 @@ import (
 func (b *binder) list(key string, v reflect.Value, unit time.Duration) bool {
 	u := uniform(key)
 	for _, s := range b.sources {
-		if e := s.find(u, legacyUniform(key)); e != nil && e.kind != emptyMap {
+		if e := s.find(u, legacyName(key)); e != nil && !e.kind.hidesNothing() {
 			b.commaList(key, u, e, v, unit)
 			return true
 		}
-		n := s.lists[u]
-		if n == 0 {
+		known, any := s.lists[u]
+		if !any {
 			continue
 		}
 		all, whole := b.sources, b.whole
 		b.sources, b.whole = []*Source{s}, false
-		b.indexedList(key, u, n, v, unit)
+		found := b.indexedList(key, known, v, unit)
 		b.sources, b.whole = all, whole
-		return true
+		if found {
+			return true
+		}
 	}
 	return false
 }
 
-func (b *binder) indexedList(key, u string, n int, v reflect.Value, unit time.Duration) {
+func (b *binder) indexedList(key string, known list, v reflect.Value, unit time.Duration) bool {
 	source := b.sources[0]
-	list := reflect.MakeSlice(v.Type(), 0, min(n, len(source.entries)))
-	for i := range n {
+	all := reflect.MakeSlice(v.Type(), 0, min(known.length, len(source.entries)))
+	for {
 		one := reflect.New(v.Type().Elem()).Elem()
-		if !b.value(indexed(key, i), one, unit) {
-			last := source.first(u + "." + strconv.Itoa(n-1))
-			b.faults = append(b.faults, &ValueError{
-				Key: indexed(key, n-1), Value: last.value, Origin: last.origin, Set: true,
-				Problem: fmt.Sprintf("the list has a gap: %s has no value", indexed(key, i)),
-			})
-			return
+		if !b.value(indexed(key, all.Len()), one, unit) {
+			break
 		}
-		list = reflect.Append(list, one)
+		all = reflect.Append(all, one)
 	}
-	v.Set(list)
+	switch n := all.Len(); {
+	case known.odd > 0:
+		e := &source.entries[known.odd-1]
+		b.faults = append(b.faults, &ValueError{Key: e.key, Value: e.value, Origin: e.origin, Set: true, Problem: "a list has numbers in its brackets only: " + indexed(key, 0)})
+		return true
+	case n < known.length:
+		last := source.first(uniform(indexed(key, known.length-1)))
+		b.faults = append(b.faults, &ValueError{
+			Key: indexed(key, known.length-1), Value: last.value, Origin: last.origin, Set: true,
+			Problem: fmt.Sprintf("the list has a gap: %s has no value", indexed(key, n)),
+		})
+		return true
+	case n == 0:
+		return false
+	}
+	v.Set(all)
+	return true
 }
 
 func (b *binder) commaList(key, u string, e *entry, v reflect.Value, unit time.Duration) {
+	if e.kind == noEntries {
+		if v.Type().Elem().Kind() != reflect.Map {
+			b.fault(key, "a list is expected here, not a map")
+			return
+		}
+		v.Set(reflect.Append(reflect.MakeSlice(v.Type(), 0, 1), reflect.MakeMap(v.Type().Elem())))
+		return
+	}
 	b.resolver.missing = nil
 	text, err := b.resolver.entry(u, e)
 	if err != nil {
@@ -98,7 +119,7 @@ func (b *binder) mapping(key string, v reflect.Value, unit time.Duration) bool {
 			}
 			return true
 		}
-		if e != nil {
+		if e != nil && e.kind != noElements {
 			b.fault(key, "a map is expected here, not a single value; write {} for one without entries")
 			return true
 		}
@@ -135,6 +156,9 @@ func (b *binder) mapping(key string, v reflect.Value, unit time.Duration) bool {
 			m.SetMapIndex(index, one)
 		}
 	}
+	if m.Len() == 0 {
+		return false
+	}
 	v.Set(m)
 	return true
 }
@@ -152,48 +176,54 @@ type member struct {
 // stands before an index; else it ends at the next dot.
 func (b *binder) members(key string, values reflect.Type) []member {
 	u := uniform(key)
-	depth := elementsOf(u)
+	depth := len(elements(key, nil))
 	var all []member
 	seen := map[string]bool{}
 	for _, s := range b.sources {
 		for i := range s.entries {
 			e := &s.entries[i]
-			if _, ok := below(s.uniforms[i], u); !ok || e.kind == emptyMap {
+			if _, ok := below(s.uniforms[i], u); !ok || e.kind.hidesNothing() {
 				continue
 			}
-			elements := split(e.key)
-			if len(elements) <= depth {
+			var few [12]element
+			parts := elements(e.key, few[:0])
+			if len(parts) <= depth {
 				continue
 			}
-			above, elements := elements[:depth], elements[depth:]
-			nested := false
+			end, nested := len(parts), false
 			switch {
-			case len(elements) == 1:
+			case end == depth+1:
+			case e.kind == noEntries && scalar(values): // which is no text
+				end = depth + 1
 			case values.Kind() == reflect.Interface:
-				elements, nested = elements[:1], true
+				end, nested = depth+1, true
 			case values.Kind() == reflect.Slice:
-				for at := 1; at < len(elements); at++ {
-					if bracketed := elements[at][0] == '['; (bracketed || s.variables != nil) && isIndex(mapKey(elements[at])) {
-						elements = elements[:at]
-						break
-					}
+				if at := slices.IndexFunc(parts[depth+1:], func(part element) bool { return part.form == index }); at >= 0 {
+					end = depth + 1 + at
 				}
 			case !scalar(values):
-				elements = elements[:1]
+				end = depth + 1
 			}
-			names := make([]string, len(elements))
-			for at, element := range elements {
-				names[at] = mapKey(element)
-			}
-			name := strings.Join(names, ".")
-			if name != "" && !seen[name] {
-				seen[name] = true
-				path := ""
-				for _, element := range append(above, elements...) {
-					path = join(path, element)
+			name := ""
+			for _, part := range parts[depth:end] {
+				if name != "" {
+					name += "."
 				}
-				all = append(all, member{name, path, nested})
+				if text := part.text(e.key); part.form >= index {
+					name += text
+				} else {
+					name += mapKey(text)
+				}
 			}
+			if name == "" || seen[name] {
+				continue
+			}
+			seen[name] = true
+			path := e.key
+			if end < len(parts) {
+				path = parts[end-1].until(e.key)
+			}
+			all = append(all, member{name, path, nested})
 		}
 	}
 	return all
@@ -216,7 +246,7 @@ func (b *binder) any(key string, v reflect.Value) bool {
 // plain binds a single value of any kind.
 func (b *binder) plain(key string, v reflect.Value) bool {
 	u := uniform(key)
-	if e := findIn(b.sources, u, legacyUniform(key)); e != nil {
+	if e := findIn(b.sources, u, legacyName(key)); e != nil {
 		text, err := b.resolver.entry(u, e)
 		if err != nil {
 			b.resolved(key, err)

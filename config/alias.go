@@ -53,7 +53,7 @@ func (s *Source) addAliases() {
 			}
 			e := s.entries[i]
 			e.alias = e.key
-			e.key = join(a.written, writtenBelow(e.key, elementsOf(a.old)))
+			e.key = join(a.written, writtenBelow(e.key, len(elements(a.old, nil))))
 			s.entries = append(s.entries, e)
 			s.uniforms = append(s.uniforms, now)
 			s.index(len(s.entries)-1, now)

@@ -86,11 +86,19 @@ func convert(text string, v reflect.Value, unit time.Duration, from *entry) erro
 }
 
 // wholeNumber reads an integer. A number of YAML or JSON may have been written as 1.0 or 1e3; its fraction is cut off, as Java
-// casts.
+// casts; 64 bits hold the nearest number that they can.
 func wholeNumber(text string, bits int, number bool) (int64, error) {
-	if number && strings.ContainsAny(text, ".E") {
+	if number && strings.ContainsAny(text, ".EIN") {
 		f, err := strconv.ParseFloat(text, 64)
-		if limit := math.Ldexp(1, bits-1); err != nil || f < -limit || f >= limit {
+		limit := math.Ldexp(1, bits-1)
+		switch {
+		case math.IsNaN(f):
+			return 0, nil
+		case err == nil && bits == 64 && f < -limit:
+			return math.MinInt64, nil
+		case err == nil && bits == 64 && f >= limit:
+			return math.MaxInt64, nil
+		case err != nil || f < -limit || f >= limit:
 			return 0, fmt.Errorf("%q is out of range", text)
 		}
 		return int64(f), nil
@@ -100,7 +108,7 @@ func wholeNumber(text string, bits int, number bool) (int64, error) {
 
 // parseFloat reads what Java's Double.valueOf does; white space does not count.
 func parseFloat(text string) (float64, error) {
-	compact := strings.Join(strings.Fields(text), "")
+	compact := withoutSpace(text)
 	digits := strings.TrimLeft(compact, "+-")
 	switch digits {
 	case "NaN", "Infinity":
@@ -127,7 +135,7 @@ func parseFloat(text string) (float64, error) {
 // Choice returns the one of names that text means, as Spring reads enumerations: case, dashes and underscores do not count,
 // and on and off may have become true and false in YAML.
 func Choice(text string, names ...string) (string, error) {
-	wanted := uniform(strings.TrimSpace(text))
+	wanted := uniform(trimmed(text))
 	for _, name := range names {
 		if uniform(name) == wanted {
 			return name, nil

@@ -60,7 +60,7 @@ func (b *binder) into(prefix string, target any) error {
 	return nil
 }
 
-func (b *binder) find(key string) *entry { return findIn(b.sources, uniform(key), legacyUniform(key)) }
+func (b *binder) find(key string) *entry { return findIn(b.sources, uniform(key), legacyName(key)) }
 
 func (b *binder) fault(key string, problem string) {
 	v := &ValueError{Key: key, Problem: problem}
@@ -198,9 +198,13 @@ func fieldOf(f reflect.StructField) (name string, unit time.Duration, ok bool) {
 
 func (b *binder) scalar(key string, v reflect.Value, unit time.Duration) bool {
 	u := uniform(key)
-	e := findIn(b.sources, u, legacyUniform(key))
+	e := findIn(b.sources, u, legacyName(key))
 	if e == nil && !b.whole {
 		return false // what is computed belongs to no source
+	}
+	if e != nil && e.kind == noEntries {
+		b.fault(key, noText)
+		return true
 	}
 	b.resolver.missing = nil
 	value, set, err := b.resolver.found(key, u, e)
@@ -218,7 +222,10 @@ func (b *binder) scalar(key string, v reflect.Value, unit time.Duration) bool {
 }
 
 func (b *binder) isList(u string) bool {
-	return slices.ContainsFunc(b.sources, func(s *Source) bool { return s.lists[u] > 0 })
+	return slices.ContainsFunc(b.sources, func(s *Source) bool {
+		_, is := s.lists[u]
+		return is
+	})
 }
 
 // converted sets v to a resolved value. An empty text is no number, no duration and the like: then nothing was there.
@@ -234,7 +241,7 @@ func (b *binder) converted(key, value string, v reflect.Value, unit time.Duratio
 	if value == "" && !plain && v.Type() != urlType && v.Kind() != reflect.Struct {
 		return false
 	}
-	if v.Kind() == reflect.Bool && strings.TrimSpace(value) == "" {
+	if v.Kind() == reflect.Bool && trimmed(value) == "" {
 		return false
 	}
 	if err := convert(value, v, unit, e); err != nil {

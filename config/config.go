@@ -103,7 +103,7 @@ func (c *Config) Default(key, value string) {
 
 // find returns the entry of the highest source that has the key.
 func (c *Config) find(key string) *entry {
-	return c.findUniform(uniform(key), legacyUniform(key))
+	return c.findUniform(uniform(key), legacyName(key))
 }
 
 func (c *Config) findUniform(u, legacy string) *entry {
@@ -112,7 +112,7 @@ func (c *Config) findUniform(u, legacy string) *entry {
 
 func findIn(sources []*Source, u, legacy string) *entry {
 	for _, s := range sources {
-		if e := s.find(u, legacy); e != nil && e.kind != emptyMap {
+		if e := s.find(u, legacy); e != nil && !e.kind.hidesNothing() {
 			return e
 		}
 	}
@@ -308,7 +308,7 @@ func (c *Config) warn(message, key string, origin Origin) {
 
 // parseBool takes the words of Spring's conversion.
 func parseBool(value string) (bool, error) {
-	switch strings.ToLower(strings.TrimSpace(value)) {
+	switch strings.ToLower(trimmed(value)) {
 	case "true", "on", "yes", "1":
 		return true, nil
 	case "false", "off", "no", "0":

@@ -271,13 +271,13 @@ func (l *loader) imports(c *contributor, texts []string) error {
 			}
 		}
 		at, err := l.parseLocation(text, from.origin, "spring.config.import")
-		if err != nil {
-			return err
+		if err == nil {
+			at = at.relativeTo(c.file)
+			if problem := at.problem(); at.scheme == "" && problem != "" && at.starred() != "" {
+				err = badLocation(text, at, problem+"; it is beside "+c.file.pattern)
+			}
 		}
-		at = at.relativeTo(c.file)
-		if problem := at.problem(); at.scheme == "" && problem != "" && at.starred() != "" {
-			return badLocation(text, at, problem+"; it is beside "+c.file.pattern)
-		}
+		at.wrong = err
 		c.imports = append(c.imports, at)
 	}
 	return nil
@@ -288,6 +288,9 @@ func (l *loader) imports(c *contributor, texts []string) error {
 func (l *loader) resolve(c *contributor) ([]*contributor, error) {
 	var candidates []candidate
 	for _, at := range c.imports {
+		if at.wrong != nil {
+			return nil, at.wrong
+		}
 		more, err := l.candidates(at, l.profiles)
 		if err != nil {
 			return nil, err
@@ -297,8 +300,9 @@ func (l *loader) resolve(c *contributor) ([]*contributor, error) {
 	var children []*contributor
 	for _, one := range slices.Backward(candidates) {
 		id := one.id()
+		exists := one.profile == "" || one.location.folder() || one.location.starred() != "" // a variant alone is not the file itself
 		if l.loaded[id] {
-			l.found[one.location.id()] = true
+			l.found[one.location.id()] = l.found[one.location.id()] || exists
 			continue
 		}
 		documents, err := one.read()
@@ -308,7 +312,7 @@ func (l *loader) resolve(c *contributor) ([]*contributor, error) {
 		if documents == nil {
 			continue
 		}
-		l.loaded[id], l.found[one.location.id()] = true, true
+		l.loaded[id], l.found[one.location.id()] = true, l.found[one.location.id()] || exists
 		for _, source := range slices.Backward(documents) {
 			children = append(children, &contributor{
 				source: source, file: one.file, profile: one.profile, rises: one.profile != "" && !one.remote || source.forProfile,
@@ -322,7 +326,7 @@ func (l *loader) resolve(c *contributor) ([]*contributor, error) {
 // checkOldProfiles refuses the form of Spring Boot before 2.4.
 func checkOldProfiles(s *Source) error {
 	for _, key := range []string{"spring.profiles", "spring.profiles.0"} {
-		if old := s.find(key, ""); old != nil && old.kind != emptyMap {
+		if old := s.find(key, ""); old != nil && !old.kind.hidesNothing() {
 			return &LoadError{
 				Origin: old.origin, Problem: `the key "spring.profiles" no longer binds a document to a profile`,
 				Advice: fmt.Sprintf("Write spring.config.activate.on-profile: %s instead.", old.value), keys: []string{"spring.profiles"},
@@ -338,6 +342,9 @@ func checkPlace(c *contributor) error {
 		return nil
 	}
 	for _, name := range []string{"active", "default", "include"} {
+		if name == "default" && c.profile == "" {
+			continue // without effect, as the profiles are known when the document counts
+		}
 		if err := refuse(c.source, "spring.profiles."+name, "in a document that is read for a profile only"); err != nil {
 			return err
 		}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Secret is a text that never prints: String, JSON and logs show "******". Convert it to a string to use it.
@@ -56,12 +58,12 @@ func (d DataSize) String() string {
 
 // ParseDataSize reads Spring's DataSize: a whole number with B, KB, MB, GB or TB behind it, or unit when it has none.
 func ParseDataSize(s string, unit DataSize) (DataSize, error) {
-	s = strings.Join(strings.Fields(s), "") // blanks do not count
+	s = withoutSpace(s)
 	end := len(s)
 	for end > 0 && (s[end-1] < '0' || s[end-1] > '9') {
 		end--
 	}
-	switch suffix := strings.TrimSpace(s[end:]); suffix {
+	switch suffix := s[end:]; suffix {
 	case "":
 	case "B":
 		unit = Byte
@@ -76,7 +78,7 @@ func ParseDataSize(s string, unit DataSize) (DataSize, error) {
 	default:
 		return 0, fmt.Errorf("%q is not a size such as 512, 64KB or 2MB", s)
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(s[:end]), 10, 64)
+	n, err := strconv.ParseInt(s[:end], 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%q is not a size such as 512, 64KB or 2MB", s)
 	}
@@ -139,68 +141,54 @@ func times(n int64, unit time.Duration, s string) (time.Duration, error) {
 
 var errISO = errors.New("not an ISO-8601 duration")
 
+// isoDuration is what Java's Duration.parse takes.
+var isoDuration = regexp.MustCompile(`^([-+]?)P(?:([-+]?[0-9]+)D)?(?:(T)(?:([-+]?[0-9]+)H)?(?:([-+]?[0-9]+)M)?(?:([-+]?[0-9]+(?:[.,][0-9]{0,9})?)S)?)?$`)
+
 // parseISODuration reads what Java's Duration.parse does: [+-]PnDTnHnMn.nS.
 func parseISODuration(s string) (time.Duration, error) {
-	sign := int64(1)
-	if s[0] == '-' || s[0] == '+' {
-		if s[0] == '-' {
-			sign = -1
-		}
-		s = s[1:]
-	}
-	s = strings.ToUpper(s)
-	s, ok := strings.CutPrefix(s, "P")
-	if !ok {
+	parts := isoDuration.FindStringSubmatch(strings.ToUpper(s))
+	if parts == nil || parts[3] != "" && parts[4]+parts[5]+parts[6] == "" {
 		return 0, errISO
 	}
-	date, clock, hasClock := strings.Cut(s, "T")
 	total := new(big.Rat)
 	n := 0
-	take := func(part, units string, sizes []time.Duration) error {
-		for part != "" {
-			i := strings.IndexAny(part, units)
-			if i <= 0 {
-				return errISO
-			}
-			at := strings.IndexByte(units, part[i])
-			number := part[:i]
-			if strings.ContainsAny(number, "eE/xX_") || strings.ContainsRune(number, '.') && part[i] != 'S' {
-				return errISO
-			}
-			value, ok := new(big.Rat).SetString(strings.TrimPrefix(number, "+"))
-			if !ok {
-				return errISO
-			}
-			total.Add(total, value.Mul(value, new(big.Rat).SetInt64(int64(sizes[at]))))
-			part, units, sizes = part[i+1:], units[at+1:], sizes[at+1:]
-			n++
+	for i, unit := range map[int]time.Duration{2: 24 * time.Hour, 4: time.Hour, 5: time.Minute, 6: time.Second} {
+		if parts[i] == "" {
+			continue
 		}
-		return nil
-	}
-	if err := take(date, "D", []time.Duration{24 * time.Hour}); err != nil {
-		return 0, err
-	}
-	if err := take(clock, "HMS", []time.Duration{time.Hour, time.Minute, time.Second}); err != nil {
-		return 0, err
+		number := strings.TrimPrefix(strings.Replace(parts[i], ",", ".", 1), "+")
+		value, ok := new(big.Rat).SetString(strings.TrimSuffix(number, "."))
+		if !ok {
+			return 0, errISO
+		}
+		total.Add(total, value.Mul(value, new(big.Rat).SetInt64(int64(unit))))
+		n++
 	}
 	whole := new(big.Int).Quo(total.Num(), total.Denom())
-	if n == 0 || hasClock && clock == "" || !whole.IsInt64() || whole.Int64() == math.MinInt64 {
+	if n == 0 || !whole.IsInt64() || whole.Int64() == math.MinInt64 {
 		return 0, errISO
 	}
-	return time.Duration(sign * whole.Int64()), nil
+	if parts[1] == "-" {
+		return time.Duration(-whole.Int64()), nil
+	}
+	return time.Duration(whole.Int64()), nil
 }
 
 // parseInt reads a whole number as Java's Integer.decode: decimal, 0x and #; white space does not count.
 func parseInt(s string, bits int) (int64, error) {
-	compact := strings.Join(strings.Fields(s), "")
-	base, digits := 10, strings.TrimLeft(compact, "+-")
-	switch {
-	case strings.HasPrefix(digits, "0x"), strings.HasPrefix(digits, "0X"):
-		base, digits = 16, digits[2:]
-	case strings.HasPrefix(digits, "#"):
-		base, digits = 16, digits[1:]
+	compact := withoutSpace(s)
+	digits, negative := strings.CutPrefix(compact, "-")
+	base := 10
+	for _, prefix := range []string{"0x", "0X", "#"} {
+		if hex, ok := strings.CutPrefix(digits, prefix); ok {
+			base, digits = 16, hex
+			break
+		}
 	}
-	if strings.HasPrefix(compact, "-") {
+	if (negative || base == 16) && strings.TrimLeft(digits, "+-") != digits {
+		return 0, fmt.Errorf("%q is not a whole number", s)
+	}
+	if negative {
 		digits = "-" + digits
 	}
 	n, err := strconv.ParseInt(digits, base, bits)
@@ -213,6 +201,22 @@ func parseInt(s string, bits int) (int64, error) {
 	return n, nil
 }
 
+// withoutSpace removes what Java's Character.isWhitespace knows, which is not the blank that does not break.
+func withoutSpace(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u00a0', r == '\u2007', r == '\u202f', r == '\u0085':
+			return r
+		case unicode.IsSpace(r), r >= 0x1c && r <= 0x1f:
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// trimmed is Java's String.trim.
+func trimmed(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
+
 // splitList splits a comma-separated text; an empty one has no element.
 func splitList(s string) []string {
 	if s == "" {
@@ -220,7 +224,7 @@ func splitList(s string) []string {
 	}
 	parts := strings.Split(s, ",")
 	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
+		parts[i] = trimmed(parts[i])
 	}
 	return parts
 }

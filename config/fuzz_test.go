@@ -2,7 +2,7 @@ package config_test
 
 import (
 	"io/fs"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -75,6 +75,9 @@ func FuzzPlaceholders(f *testing.F) {
 	})
 }
 
+// name is what a key usually looks like. Keys with a dot or the like at an end are compared as they stand.
+var name = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
+
 // Whatever a key looks like, it finds itself, and so does each other spelling of a name.
 func FuzzRelaxedNames(f *testing.F) {
 	for _, seed := range []string{"server.max-threads", "a.B_c[0].d", "x[a.b]", "..", "a..b", "[", "]", "a[", "ü.ö", "a.-", "A_B", "a.[b]c"} {
@@ -99,7 +102,7 @@ func FuzzRelaxedNames(f *testing.F) {
 		if !strings.ContainsAny(key, "[]") {
 			upper, set, err := c.Value(strings.ToUpper(key))
 			require.NoError(t, err)
-			require.True(t, set || slices.ContainsFunc([]rune(key), func(r rune) bool { return r >= 0x80 }) || strings.ToLower(key) != key, key)
+			require.True(t, set || !name.MatchString(key), key)
 			require.True(t, !set || upper != "")
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -96,7 +97,7 @@ func flattenJSON(key string, token json.Token, rest *json.Decoder, origin Origin
 		if len(split(key)) > maxJSONDepth {
 			return errors.New("it is nested too deeply")
 		}
-		n := 0
+		n, known := 0, map[string][2]int{} // which entries a name has
 		for ; rest.More(); n++ {
 			below := indexed(key, n)
 			if v == '{' {
@@ -104,15 +105,27 @@ func flattenJSON(key string, token json.Token, rest *json.Decoder, origin Origin
 				if err != nil {
 					return err
 				}
-				below = join(key, fmt.Sprint(name))
+				if below = fmt.Sprint(name); key != "" {
+					below = key + "." + below
+				}
+				if old, twice := known[below]; twice {
+					*to = slices.Delete(*to, old[0], old[1])
+					for name, of := range known {
+						if of[0] >= old[1] {
+							known[name] = [2]int{of[0] - old[1] + old[0], of[1] - old[1] + old[0]}
+						}
+					}
+				}
 			}
 			next, err := rest.Token()
 			if err != nil {
 				return err
 			}
+			start := len(*to)
 			if err := flattenJSON(below, next, rest, origin, to); err != nil {
 				return err
 			}
+			known[below] = [2]int{start, len(*to)}
 		}
 		switch {
 		case n > 0 || key == "":
@@ -123,13 +136,16 @@ func flattenJSON(key string, token json.Token, rest *json.Decoder, origin Origin
 		}
 		_, err := rest.Token() // its end
 		return err
-	case nil: // counts as absent
+	case nil:
+		add("", absent)
 	case bool:
 		add(fmt.Sprint(v), boolean)
 	case json.Number:
 		digits := v.String()
-		if f, err := v.Float64(); err == nil && strings.ContainsAny(digits, ".eE") {
+		if f, err := v.Float64(); strings.ContainsAny(digits, ".eE") && (err == nil || errors.Is(err, strconv.ErrRange)) {
 			digits = javaDouble(f)
+		} else if digits == "-0" {
+			digits = "0"
 		}
 		add(digits, number)
 	default:

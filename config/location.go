@@ -16,6 +16,7 @@ type location struct {
 	utf8     bool   // .properties of [encoding=utf-8]
 	fixed    bool   // has a prefix, so does not stand beside what imports it
 	optional bool
+	wrong    error  // of an import: why it cannot be followed, which matters when its document holds
 	origin   Origin // who asked for it
 	key      string
 	pattern  string     // what the path of a file comes from, where a * stood for its folder
@@ -182,7 +183,7 @@ func (at location) problem() string {
 		}
 		return "the extension is none of .yml, .yaml and .properties"
 	}
-	if at.scheme == configTree || at.folder() {
+	if at.scheme == configTree || at.folder() && (at.path != "" || !at.fixed) {
 		return ""
 	}
 	if !slices.Contains(extensions, at.extension()) {

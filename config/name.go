@@ -9,79 +9,142 @@ import (
 // digits, in lower case, and an index as an element of its own. "eureka.client.service-url", "EUREKA_CLIENT_SERVICEURL"
 // and "eureka.client.serviceUrl" are one; so are "list[0].host" and "LIST_0_HOST".
 
-// uniform returns the uniform form of a key as written in a file, an argument or code.
-func uniform(key string) string {
-	b := make([]byte, 0, len(key))
-	start := 0 // of the element, in key
+// element is what a key holds between dots or in brackets.
+type element struct {
+	start, end int
+	form       form
+}
+
+// form is what an element is made of.
+type form uint8
+
+const (
+	nothing   form = iota // of what names are made of: it is none, and left out
+	plain                 // lower case letters and digits
+	dashed                // and dashes
+	odd                   // other characters, too, which do not count
+	index                 // a number in brackets
+	bracketed             // another text in brackets, all of which counts
+)
+
+// elements adds the elements of a key to a list, as Spring's ConfigurationPropertyName has them.
+func elements(key string, all []element) []element {
+	start, depth, f := 0, 0, nothing
+	end := func(i int) {
+		if i > start && f != nothing {
+			all = append(all, element{start, i, f})
+		}
+		start, f = i+1, nothing
+	}
 	for i := 0; i < len(key); i++ {
 		switch c := key[i]; {
-		case c == '.':
-			b, start = endElement(b, key[start:i]), i+1
 		case c == '[':
-			end := closingBracket(key, i)
-			if end < 0 {
-				continue
+			if depth == 0 {
+				end(i)
+				f = index
 			}
-			b = append(endElement(b, key[start:i]), bracketed(key[i+1:end])...)
-			i, start = end, end+1
-			if start < len(key) && key[start] != '.' && key[start] != '[' {
-				b = append(b, '.') // [x]y are two elements
+			depth++
+		case c == ']':
+			if depth--; depth == 0 {
+				end(i)
 			}
-		case 'A' <= c && c <= 'Z':
-			b = append(b, c+('a'-'A'))
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-			b = append(b, c)
+		case c == '.' && f < index:
+			end(i)
+		default:
+			f = f.with(c, i == start)
 		}
 	}
-	if start < len(key) && (len(b) == 0 || b[len(b)-1] == '.') {
-		b = append(b, key[start:]...)
+	if depth != 0 {
+		f = odd // the bracket is not closed
 	}
-	if len(b) > 0 && b[len(b)-1] == '.' {
-		b = b[:len(b)-1]
+	end(len(key))
+	return all
+}
+
+// with is the form of an element to which a character is added.
+func (f form) with(c byte, first bool) form {
+	alphanumeric := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+	switch valid := alphanumeric || c == '-' && !first; {
+	case f == bracketed, f == index && '0' <= c && c <= '9':
+		return f
+	case f == index:
+		return bracketed
+	case f == nothing && valid && first:
+		return plain
+	case f == nothing && !valid && (c < 'A' || c > 'Z'):
+		return nothing
+	case f == plain && c == '-':
+		return dashed
+	case f == nothing, !valid:
+		return odd
+	}
+	return f
+}
+
+// text is an element as it is written, without brackets.
+func (e element) text(key string) string { return key[e.start:e.end] }
+
+// until is a key up to an element.
+func (e element) until(key string) string {
+	if e.form >= index {
+		return key[:e.end+1]
+	}
+	return key[:e.end]
+}
+
+// uniform returns the uniform form of a key as written in a file, an argument or code.
+func uniform(key string) string {
+	var few [12]element
+	all := elements(key, few[:0])
+	if asWritten(all) {
+		return key
+	}
+	b := make([]byte, 0, len(key))
+	for i, e := range all {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		before := len(b)
+		for j := e.start; j < e.end; j++ {
+			switch c := key[j]; {
+			case e.form >= index && c == '.':
+				b = append(b, 0) // it ends no element
+			case e.form >= index, 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+				b = append(b, c)
+			case 'A' <= c && c <= 'Z':
+				b = append(b, c+('a'-'A'))
+			}
+		}
+		if len(b) == before {
+			b = append(b, e.text(key)...)
+		}
 	}
 	return string(b)
 }
 
-// closingBracket returns where the bracket at open is closed, or -1. Brackets nest.
-func closingBracket(key string, open int) int {
-	depth := 0
-	for i := open; i < len(key); i++ {
-		switch key[i] {
-		case '[':
-			depth++
-		case ']':
-			if depth--; depth == 0 {
-				return i
-			}
+// asWritten reports whether the uniform form of a key is the key. It is of one in lower case, even one with a dot or the like at its
+// end: Spring compares such keys as they stand, though others with a dot at their end equal those without.
+func asWritten(all []element) bool {
+	for i, e := range all {
+		if e.form != plain || i > 0 && all[i-1].end+1 != e.start {
+			return false
 		}
 	}
-	return -1
+	return true
 }
 
-// bracketed is the uniform form of what stands in brackets: as it stands, and no dot in it ends an element.
-func bracketed(element string) string { return strings.ReplaceAll(element, ".", "\x00") }
-
-// endElement ends an element with a dot. One of which nothing is left stays as it was written: it must not become its parent.
-func endElement(b []byte, written string) []byte {
-	if len(b) == 0 || b[len(b)-1] == '.' {
-		if written == "" {
-			return b
-		}
-		b = append(b, written...)
-	}
-	return append(b, '.')
-}
-
-// legacyUniform is how a variable spells a key when each dash, too, became an underscore, or the key of a map has one:
-// SPRING_MAIN_LOG_STARTUP_INFO. Spring still finds scalars by it.
-func legacyUniform(key string) string {
+// legacyName is the variable of a key in which each dash, too, became an underscore: SPRING_MAIN_LOG_STARTUP_INFO. Spring still finds
+// single values by it. It is "" where that is the name that the key has anyway.
+func legacyName(key string) string {
 	if !strings.ContainsAny(key, "-_") {
 		return ""
 	}
-	return uniform(dotted.Replace(key))
+	parts := split(key)
+	for i, part := range parts {
+		parts[i] = strings.ToUpper(strings.ReplaceAll(mapKey(part), "-", "_"))
+	}
+	return strings.Join(parts, "_")
 }
-
-var dotted = strings.NewReplacer("-", ".", "_", ".")
 
 // join puts an element below a prefix.
 func join(prefix, element string) string {
@@ -108,39 +171,31 @@ func below(key, prefix string) (string, bool) {
 }
 
 // writtenBelow returns what follows the elements of a prefix in a key as written. Both have the same elements there.
-func writtenBelow(key string, elements int) string {
-	seen := 0
-	for i := 0; i < len(key); i++ {
+func writtenBelow(key string, prefix int) string {
+	all := elements(key, nil)
+	switch {
+	case prefix >= len(all):
+		return ""
+	case all[prefix].form >= index:
+		return key[all[prefix].start-1:]
+	}
+	return key[all[prefix].start:]
+}
+
+// closingBracket returns where the bracket at open is closed, or -1. Brackets nest.
+func closingBracket(key string, open int) int {
+	depth := 0
+	for i := open; i < len(key); i++ {
 		switch key[i] {
-		case '.':
-			if seen++; seen == elements {
-				return key[i+1:]
-			}
 		case '[':
-			if i > 0 && key[i-1] != '.' {
-				if seen++; seen == elements {
-					return key[i:]
-				}
-			}
-			if end := closingBracket(key, i); end >= 0 {
-				i = end
-			}
-			if next := i + 1; next < len(key) && key[next] != '.' && key[next] != '[' {
-				if seen++; seen == elements {
-					return key[next:]
-				}
+			depth++
+		case ']':
+			if depth--; depth == 0 {
+				return i
 			}
 		}
 	}
-	return ""
-}
-
-// elementsOf counts the elements of a uniform key.
-func elementsOf(uniform string) int {
-	if uniform == "" {
-		return 0
-	}
-	return strings.Count(uniform, ".") + 1
+	return -1
 }
 
 // kebab returns the canonical spelling of a Go field's name: FetchInterval is fetch-interval, ServiceURL service-url.
@@ -199,32 +254,18 @@ func mapKey(element string) string {
 	}, element)
 }
 
-// split returns the elements of a key as written; indices keep their brackets.
+// split returns the elements of a key as written; those in brackets keep them.
 func split(key string) []string {
-	var all []string
-	start := 0
-	end := func(i int) {
-		if i > start {
-			all = append(all, key[start:i])
+	var few [12]element
+	all := elements(key, few[:0])
+	parts := make([]string, len(all))
+	for i, e := range all {
+		parts[i] = e.text(key)
+		if e.form >= index {
+			parts[i] = key[e.start-1 : e.end+1]
 		}
 	}
-	for i := 0; i < len(key); i++ {
-		switch key[i] {
-		case '.':
-			end(i)
-			start = i + 1
-		case '[':
-			closed := closingBracket(key, i)
-			if closed < 0 {
-				continue
-			}
-			end(i)
-			all = append(all, key[i:closed+1])
-			i, start = closed, closed+1
-		}
-	}
-	end(len(key))
-	return all
+	return parts
 }
 
 // before reports whether Spring takes a over b where both spell one key in one source: the kebab form, else whichever Java's

@@ -28,12 +28,12 @@ func (c *Config) Property(key string) (string, bool, error) { return c.resolver(
 // value returns the resolved value of a key in any spelling.
 func (r *resolver) value(key string) (string, bool, error) {
 	u := uniform(key)
-	return r.found(key, u, r.c.findUniform(u, legacyUniform(key)))
+	return r.found(key, u, r.c.findUniform(u, legacyName(key)))
 }
 
 // property returns the resolved value of a key by Spring's rule for look-ups.
 func (r *resolver) property(key string) (string, bool, error) {
-	u, legacy, relaxed := uniform(key), legacyUniform(key), isName(key)
+	u, legacy, relaxed := uniform(key), legacyName(key), isName(key)
 	if r.look != nil {
 		e, err := r.look(key)
 		if err != nil {
@@ -49,7 +49,7 @@ func (r *resolver) property(key string) (string, bool, error) {
 		if e == nil {
 			e = s.literal(key)
 		}
-		if e != nil && e.kind != emptyMap && e.alias == "" {
+		if e != nil && !e.kind.hidesNothing() && e.alias == "" {
 			return r.found(key, u, e)
 		}
 	}
@@ -77,6 +77,12 @@ func (r *resolver) found(key, u string, e *entry) (string, bool, error) {
 
 // entry resolves the value of an entry under its uniform key.
 func (r *resolver) entry(u string, e *entry) (string, error) {
+	if e.kind == noEntries {
+		if r.lenient {
+			return "{}", nil
+		}
+		return "", &ValueError{Key: e.key, Value: "{}", Origin: e.origin, Set: true, Problem: noText}
+	}
 	if e.kind == literal || !strings.Contains(e.value, "${") {
 		return e.value, nil
 	}
@@ -94,6 +100,9 @@ func (r *resolver) entry(u string, e *entry) (string, error) {
 	}
 	return value, err
 }
+
+// noText is what is wrong with {} in JSON where a text is asked for.
+const noText = "a single value is expected here, not a map"
 
 func (r *resolver) circle(u string, e *entry) error {
 	names := append(slices.Clone(r.stack[slices.Index(r.stack, u):]), u)
@@ -207,7 +216,10 @@ func (r *resolver) placeholder(inner string) (string, error) {
 		if r.missing == nil {
 			r.missing = &missingPlaceholder{name}
 		}
-		return "${" + inner + "}", nil
+		if !strings.Contains(inner, "${") {
+			name = inner
+		}
+		return "${" + name + "}", nil
 	}
 	return "", &missingPlaceholder{name}
 }

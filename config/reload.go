@@ -120,7 +120,7 @@ func differences(before, after *Config) []string {
 			for i := range s.entries {
 				e := &s.entries[i]
 				u := s.uniforms[i]
-				if _, higher := all[u]; higher || e.alias != "" || e.kind == emptyMap {
+				if _, higher := all[u]; higher || e.alias != "" || e.kind.hidesNothing() {
 					continue
 				}
 				value := e.value

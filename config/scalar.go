@@ -23,6 +23,8 @@ func yamlScalar(node *yaml.Node) (string, kind, error) {
 		return v, text, nil
 	}
 	switch v {
+	case "<<":
+		return "", text, fmt.Errorf("<< can only be a key, of what is merged")
 	case "", "~", "null", "Null", "NULL":
 		return "", null, nil
 	}

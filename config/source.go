@@ -36,9 +36,13 @@ const (
 	emptyList       // hides lists of lower sources
 	noElements      // likewise, in JSON, where it stays one in a tree
 	emptyMap        // hides nothing
+	absent          // null in JSON, likewise: but a list that has it has a gap
 	noEntries       // likewise, in JSON, where it stays a map in a tree
 	literal         // text in which placeholders are not resolved
 )
+
+// hidesNothing reports whether the key counts as one that is not there.
+func (k kind) hidesNothing() bool { return k == emptyMap || k == absent }
 
 // entry is one key of a source.
 type entry struct {
@@ -49,15 +53,21 @@ type entry struct {
 	alias  string // the older name that it was written under; not an entry of its own then
 }
 
+// list is what a source says of a list, element by element.
+type list struct {
+	length int // one more than the highest index
+	odd    int // one more than an entry with something else in brackets
+}
+
 // Source is an ordered place that values come from: a document of a file, the environment, the arguments.
 type Source struct {
 	Name string
 
 	entries   []entry
-	uniforms  []string       // of their keys
-	byName    map[string]int // uniform key → entry
-	lists     map[string]int // uniform key of a list → one more than its highest index
-	variables map[string]int // of the environment: name → entry
+	uniforms  []string        // of their keys
+	byName    map[string]int  // uniform key → entry
+	lists     map[string]list // uniform key → what stands there by number
+	variables map[string]int  // of the environment: name → entry
 
 	forProfile bool // of an importer: holds only for a profile
 	once       bool // of an importer: of several with one name only the lowest counts, as Spring has it
@@ -74,32 +84,43 @@ func newSource(name string, entries []entry) *Source {
 
 func (s *Source) index(i int, u string) {
 	s.uniforms[i] = u
+	if s.entries[i].kind != emptyMap { // which is no element
+		s.indexLists(i, u)
+	}
 	if known, twice := s.byName[u]; twice && s.entries[known].key != s.entries[i].key && !before(s.entries[i].key, s.entries[known].key) {
 		return
 	}
 	s.byName[u] = i
-	if s.entries[i].kind != emptyMap { // which is no element
-		s.indexLists(u)
-	}
 }
 
 // indexLists notes every list that a key is in.
-func (s *Source) indexLists(u string) {
-	for start := 0; start < len(u); {
-		end := strings.IndexByte(u[start:], '.')
-		if end < 0 {
-			end = len(u)
-		} else {
-			end += start
+func (s *Source) indexLists(i int, u string) {
+	if !strings.ContainsAny(u, "0123456789") && !strings.Contains(s.entries[i].key, "[") {
+		return
+	}
+	var few [12]element
+	end := 0 // of the elements before, in u
+	for k, e := range elements(s.entries[i].key, few[:0]) {
+		length := strings.IndexByte(u[end:], '.')
+		if length < 0 {
+			length = len(u) - end
 		}
-		if element := u[start:end]; start > 0 && isIndex(element) {
+		if one := u[end : end+length]; k > 0 && (e.form >= index || isIndex(one)) {
 			if s.lists == nil {
-				s.lists = make(map[string]int)
+				s.lists = make(map[string]list)
 			}
-			n, _ := strconv.Atoi(element)
-			s.lists[u[:start-1]] = max(s.lists[u[:start-1]], n+1)
+			l := s.lists[u[:end-1]]
+			if isIndex(one) && e.form >= index {
+				n, _ := strconv.Atoi(one)
+				l.length = max(l.length, n+1)
+			} else if e.form >= index {
+				l.odd = i + 1
+			}
+			s.lists[u[:end-1]] = l
 		}
-		start = end + 1
+		if end += length + 1; end > len(u) {
+			return
+		}
 	}
 }
 
@@ -109,8 +130,10 @@ func (s *Source) find(u, legacy string) *entry {
 		return &s.entries[i]
 	}
 	if s.variables != nil && legacy != "" {
-		if i, ok := s.byName[legacy]; ok {
-			return &s.entries[i]
+		for _, name := range []string{legacy, strings.ToLower(legacy)} {
+			if i, ok := s.variables[name]; ok {
+				return &s.entries[i]
+			}
 		}
 	}
 	return nil
@@ -130,7 +153,7 @@ func (s *Source) literal(key string) *entry {
 		return nil
 	}
 	for i := len(s.entries) - 1; i >= 0; i-- {
-		if e := &s.entries[i]; e.key == key && e.kind != emptyMap && e.alias == "" {
+		if e := &s.entries[i]; e.key == key && !e.kind.hidesNothing() && e.alias == "" {
 			return e
 		}
 	}
@@ -195,19 +218,19 @@ func argumentSource(args []string) (*Source, error) {
 }
 
 // environmentSource reads KEY=value. As a key, a variable's name is in lower case with dots for its underscores; one that has dots
-// of its own is a key already. Names in capitals count more than others.
+// of its own is a key already. Names in capitals count more than others, and those with single underscores more than odd ones.
 func environmentSource(environ []string) *Source {
 	entries := make([]entry, 0, len(environ))
 	variables := make(map[string]int, len(environ))
-	for _, capitals := range []bool{false, true} { // the last one of a key counts
+	for rank := range 3 { // the last one of a key counts
 		for _, pair := range environ {
 			name, value, ok := strings.Cut(pair, "=")
-			if !ok || (name == strings.ToUpper(name)) != capitals {
+			if !ok || rankOf(name) != rank {
 				continue
 			}
 			key := name
 			if !strings.Contains(name, ".") {
-				key = strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' }), ".")
+				key = keyOf(name)
 			}
 			if key == "" {
 				continue
@@ -219,6 +242,28 @@ func environmentSource(environ []string) *Source {
 	s := newSource("systemEnvironment", entries)
 	s.variables = variables
 	return s
+}
+
+func rankOf(variable string) int {
+	switch {
+	case variable != strings.ToUpper(variable):
+		return 0
+	case strings.Contains(variable, "__"), strings.Trim(variable, "_") != variable:
+		return 1
+	}
+	return 2
+}
+
+// keyOf is the key that a variable's name stands for: a number is an index.
+func keyOf(variable string) string {
+	key := ""
+	for part := range strings.FieldsFuncSeq(strings.ToLower(variable), func(r rune) bool { return r == '_' }) {
+		if strings.Trim(part, "0123456789") == "" {
+			part = "[" + part + "]"
+		}
+		key = join(key, part)
+	}
+	return key
 }
 
 // mapSource is for keys given by code.

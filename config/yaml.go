@@ -149,6 +149,7 @@ type flattener struct {
 	lines   []string
 	entries []entry
 	depth   int
+	lists   int  // around the node
 	tabs    bool // there are any
 
 	anchored map[*yaml.Node]bool // of the document
@@ -213,6 +214,8 @@ func (f *flattener) node(key string, node *yaml.Node) error {
 		if len(node.Content) == 0 {
 			return f.add(key, "", emptyList, node)
 		}
+		f.lists++
+		defer func() { f.lists-- }()
 		for i, item := range node.Content {
 			if err := f.node(indexed(key, i), item); err != nil {
 				return err
@@ -296,15 +299,15 @@ func (f *flattener) mapping(key string, node *yaml.Node) error {
 			merged = append(merged, value)
 			continue
 		}
-		element, err := f.element(name)
+		element, known, err := f.element(name)
 		if err != nil {
 			return err
 		}
-		if before, twice := seen[element]; twice {
+		if before, twice := seen[known]; twice {
 			return f.fault(name, fmt.Sprintf("the key %q stands here twice (first in line %d)", name.Value, before.Line))
 		}
-		seen[element] = name
-		if err := f.node(join(key, element), value); err != nil {
+		seen[known] = name
+		if err := f.node(inside(key, element), value); err != nil {
 			return err
 		}
 	}
@@ -314,6 +317,14 @@ func (f *flattener) mapping(key string, node *yaml.Node) error {
 		}
 	}
 	return nil
+}
+
+// inside is the key of an element of a mapping, an empty one, too.
+func inside(key, element string) string {
+	if strings.TrimSpace(key) == "" || strings.HasPrefix(element, "[") {
+		return key + element
+	}
+	return key + "." + element
 }
 
 // merge adds what "<<" refers to, below what the mapping says itself.
@@ -345,15 +356,15 @@ func (f *flattener) merge(key string, node *yaml.Node, seen map[string]*yaml.Nod
 				}
 				continue
 			}
-			element, err := f.element(name)
+			element, known, err := f.element(name)
 			if err != nil {
 				return err
 			}
-			if _, own := seen[element]; own {
+			if _, own := seen[known]; own {
 				continue
 			}
-			seen[element] = name
-			if err := f.node(join(key, element), value); err != nil {
+			seen[known] = name
+			if err := f.node(inside(key, element), value); err != nil {
 				return err
 			}
 		}
@@ -362,13 +373,17 @@ func (f *flattener) merge(key string, node *yaml.Node, seen map[string]*yaml.Nod
 	return f.fault(node, "<< takes a map, or a list of maps")
 }
 
-// element returns a mapping's key as an element of a path: what is not a text is bracketed.
-func (f *flattener) element(name *yaml.Node) (string, error) {
+// element returns a mapping's key as an element of a path, and what tells it apart from others: what is not a text is bracketed.
+// In a list Spring can use texts only.
+func (f *flattener) element(name *yaml.Node) (element, known string, err error) {
 	value, k, err := f.javaText(name, 0)
-	if k == text {
-		return value, err
+	switch {
+	case k == text || err != nil:
+		return value, value, err
+	case f.lists > 0:
+		return "", "", f.fault(name, "below a list, the key of a map must be a text: write it in quotes")
 	}
-	return "[" + value + "]", err
+	return "[" + value + "]", "\x00" + value, nil
 }
 
 // javaText is what Java prints of a key: [a, b] of a list, {a=b} of a map.

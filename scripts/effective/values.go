@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +35,8 @@ func effective(c *config.Config, key, kind string) (any, error) {
 	case "long":
 		return full[int64](c, key)
 	case "double":
-		return full[float64](c, key)
+		value, err := full[float64](c, key)
+		return printable(value), err
 	case "bool":
 		return full[bool](c, key)
 	case "duration":
@@ -62,7 +64,8 @@ func effective(c *config.Config, key, kind string) (any, error) {
 	case "listmap":
 		return entries(config.Bind[map[string][]string](c, key, nil))
 	case "tree":
-		return entries(config.Bind[map[string]any](c, key, nil))
+		value, err := entries(config.Bind[map[string]any](c, key, nil))
+		return printable(value), err
 	}
 	return nil, fmt.Errorf("unknown kind of value: %s", kind)
 }
@@ -83,6 +86,26 @@ func full[T any](c *config.Config, key string) (any, error) {
 		return nil, err
 	}
 	return value, nil
+}
+
+// printable writes what JSON has no number for as Java does.
+func printable(value any) any {
+	switch v := value.(type) {
+	case float64:
+		switch {
+		case math.IsNaN(v):
+			return "NaN"
+		case math.IsInf(v, 1):
+			return "Infinity"
+		case math.IsInf(v, -1):
+			return "-Infinity"
+		}
+	case map[string]any:
+		for key, one := range v {
+			v[key] = printable(one)
+		}
+	}
+	return value
 }
 
 func empty(c *config.Config, key string) bool {
