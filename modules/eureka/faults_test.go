@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +108,24 @@ func TestEveryFaultOfAServerHasTheOutcomeThatTheREADMESays(t *testing.T) {
 	_, table, _ := strings.Cut(string(readme), "| --- | --- | --- | --- |\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	require.Len(t, strings.Split(strings.TrimSpace(table), "\n"), len(faults), "README.md has no other row")
+}
+
+func TestTheTestsThatTheREADMENamesExist(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	var tests strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		tests.Write(text)
+	}
+	named := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(readme), -1)
+	require.GreaterOrEqual(t, len(named), 30)
+	for _, name := range named {
+		require.Contains(t, tests.String(), "\nfunc "+name+"(t *testing.T)")
+	}
 }
 
 // outcome sends one request to a server at fault and a second that is well.

@@ -92,6 +92,28 @@ func TestReplicaFetchesEverythingWhenADeltaDoesNotFit(t *testing.T) {
 	})
 }
 
+func TestReplicaFetchesEverythingWhereDeltasAreNotOffered(t *testing.T) {
+	for _, status := range []int{http.StatusNotFound, http.StatusForbidden} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEstate()
+			listed(t, e, "stock", "a", nil)
+			r := replicating(t, e)
+			synctest.Wait()
+			e.break_(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/delta") {
+					return page(status), nil
+				}
+				return nil, nil
+			})
+			listed(t, e, "stock", "b", nil)
+			e.forget()
+			time.Sleep(31 * time.Second)
+			require.Equal(t, []string{"GET apps/delta", "GET apps/"}, e.requests()[:2])
+			require.Len(t, mustSet(t, r, "stock").All, 2)
+		})
+	}
+}
+
 func TestReplicaKeepsTheLastSnapshotWhileNoServerAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEstate()

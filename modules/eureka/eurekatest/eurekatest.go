@@ -10,6 +10,38 @@
 //	server.Heal()
 //	server.Advance(time.Minute) // leases end
 //	server.RequireWrites(t, "POST apps/ORDERS", "PUT apps/ORDERS/web-1")
+//
+// # Faults
+//
+// Each lasts until [Server.Heal]; [Fault.For] limits it to heartbeats, registrations, cancels, fetches or deltas, [Fault.Times] to the
+// next few requests.
+//
+//	refused                          server.Stop(), until server.Start(t)
+//	accept queue full                eurekatest.BlackHole(t), a URL
+//	accepted and silent              server.Silent()
+//	slow                             server.Delay(d)
+//	stalled in the body              server.StallBody()
+//	reset                            server.Reset()
+//	closed without an answer         server.Cut(carriedOut)
+//	a kept connection closed         server.Reset().Times(1), after a first request
+//	truncated                        server.CutBody()
+//	gzip corrupt, a bomb             server.CorruptGzip(), server.GzipBomb(size)
+//	HTML, empty, other JSON, huge    server.Garbage(contentType, body)
+//	any status, with a page or bare  server.Fail(status), server.Status(status)
+//	204 and 200 swapped              server.Status(204), server.Status(200)
+//	a burst of 500                   server.Fail(500).Times(3)
+//	404 on deltas, on heartbeats     server.Fail(404).For(eurekatest.Deltas), …For(eurekatest.Heartbeats)
+//	400 with a reason                server.Refuse(400, reason)
+//	429, 503 with Retry-After        server.Busy(503, "30")
+//	redirect, the same, a circle     server.Redirect(other.URL), server.Redirect(server.URL).Times(1), server.Redirect(server.URL)
+//	restarted empty, or with a part  server.Restart(), server.Restart("web-1")
+//	XML where JSON was asked for     server.AnswerXML()
+//	odd content of whatever kind     server.Rewrite(func(body string) string { … })
+//	a name that leads elsewhere      names.Set("eureka.test", "127.0.0.2"), of eurekatest.NewNames(t)
+//	NXDOMAIN                         names.Set("eureka.test", "")
+//	TLS expired, of another name     eurekatest.NewServer(t, eurekatest.ExpiredTLS(t, authority)), …MisnamedTLS
+//	TLS of an unknown authority      eurekatest.NewServer(t, eurekatest.TLS(t, eurekatest.NewAuthority(t)))
+//	a lease that ended               server.Advance(d)
 package eurekatest
 
 import (

@@ -101,3 +101,27 @@ func (s *Server) AnswerXML() Fault {
 		return true
 	})
 }
+
+// Rewrite answers with what edit makes of the right answer, which is not compressed: with a port that is no number, say, or one id twice.
+func (s *Server) Rewrite(edit func(body string) string) Fault {
+	return s.inject(func(w http.ResponseWriter, r *http.Request) bool {
+		r.Header.Del("Accept-Encoding")
+		right := &recorded{header: w.Header(), status: http.StatusOK}
+		s.handler.ServeHTTP(right, r)
+		w.Header().Del("Content-Length")
+		w.WriteHeader(right.status)
+		_, _ = io.WriteString(w, edit(right.body.String()))
+		return true
+	})
+}
+
+// recorded is an answer that is not sent yet.
+type recorded struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorded) Header() http.Header         { return r.header }
+func (r *recorded) WriteHeader(status int)      { r.status = status }
+func (r *recorded) Write(p []byte) (int, error) { return r.body.Write(p) }
