@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"mime"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -36,8 +37,10 @@ type ServiceClient struct {
 type APIVersion struct {
 	Default string `config:"default"` // the version; default none
 	Insert  struct {
-		Header         string `config:"header"`          // header that carries it; default none
-		QueryParameter string `config:"query-parameter"` // query parameter that carries it; default none
+		Header             string `config:"header"`               // header that carries it; default none
+		QueryParameter     string `config:"query-parameter"`      // query parameter that carries it; default none
+		PathSegment        *int   `config:"path-segment"`         // where it becomes a segment of the path, from 0; default none
+		MediaTypeParameter string `config:"media-type-parameter"` // parameter of the body's Content-Type that carries it; default none
 	} `config:"insert"`
 }
 
@@ -63,6 +66,9 @@ func (s ServiceClients) Validate() error {
 		}
 		if redirects[canonical(own.Redirects)] == 0 {
 			fault("redirects", "must be one of follow-when-possible, follow, dont-follow")
+		}
+		if at := own.APIVersion.Insert.PathSegment; at != nil && *at < 0 {
+			fault("apiversion.insert.path-segment", "must not be negative")
 		}
 		if headersFault(own.header()) != nil {
 			fault("default-header", "must hold names and values of headers")
@@ -94,6 +100,12 @@ func (s ServiceClient) settings(name string, common settings) settings {
 		if insert.QueryParameter != "" {
 			own = own.with([]Option{Intercept(queryParameter(insert.QueryParameter, version))})
 		}
+		if insert.PathSegment != nil {
+			own = own.with([]Option{Intercept(pathSegment(*insert.PathSegment, version))})
+		}
+		if insert.MediaTypeParameter != "" {
+			own = own.with([]Option{Intercept(mediaTypeParameter(insert.MediaTypeParameter, version))})
+		}
 	}
 	own.header = merged(header, own.header)
 	return own
@@ -106,6 +118,39 @@ func queryParameter(name, value string) Interceptor {
 			u := *r.URL
 			u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+url.Values{name: {value}}.Encode(), "&")
 			r.URL = &u
+		}
+		return next(r)
+	}
+}
+
+// pathSegment makes a value the segment of the path that has an index; a path that is too short is an error.
+func pathSegment(at int, value string) Interceptor {
+	return func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+		if segments[0] == "" && len(segments) == 1 {
+			segments = nil
+		}
+		if at > len(segments) {
+			return nil, unsent(r, fmt.Errorf("the path has no segment %d for the version of apiversion.insert.path-segment", at))
+		}
+		u := *r.URL
+		u.RawPath = "/" + strings.Join(slices.Insert(segments, at, url.PathEscape(value)), "/")
+		var err error
+		if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+			return nil, unsent(r, err)
+		}
+		r.URL = &u
+		return next(r)
+	}
+}
+
+// mediaTypeParameter adds a parameter to the type of a body that does not have it.
+func mediaTypeParameter(name, value string) Interceptor {
+	return func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		name := strings.ToLower(name)
+		if t, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && parameters[name] == "" {
+			parameters[name] = value
+			r.Header.Set("Content-Type", mime.FormatMediaType(t, parameters))
 		}
 		return next(r)
 	}

@@ -83,14 +83,48 @@ spring:
 	require.NoError(t, err, "a name that settings do not mention is a service")
 }
 
+func TestTheVersionOfAnAPIGoesWhereTheSettingsSay(t *testing.T) {
+	n := startNode(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.URL.RequestURI(), " ", r.Header["Content-Type"])
+	})
+	var clients *invoker.Clients
+	started(t, `
+spring:
+  cloud.discovery.client.simple.instances.stock[0].uri: `+n.URL+`
+  http.serviceclient:
+    first: {base-url: http://stock, apiversion: {default: v2, insert.path-segment: 0}}
+    third: {base-url: http://stock/api, apiversion: {default: v/2, insert: {path-segment: 2}}}
+    typed: {base-url: http://stock, apiversion: {default: "2", insert: {media-type-parameter: v}}}
+`, fx.Populate(&clients))
+	for _, tc := range []struct{ client, template, want string }{
+		{"first", "/items/{id}?x=%20", "/v2/items/a%2Fb?x=%20 [application/json]"},
+		{"first", "/{id}", "/v2/a%2Fb [application/json]"},
+		{"third", "/items/{id}", "/api/items/v%2F2/a%2Fb [application/json]"},
+		{"third", "/{id}", "/api/a%2Fb/v%2F2 [application/json]"},
+		{"typed", "/{id}", "/a%2Fb [application/json; v=2]"},
+	} {
+		c, err := clients.Client(tc.client)
+		require.NoError(t, err)
+		got, err := invoker.PostForObject[string](t.Context(), c, tc.template, map[string]int{"a": 1}, "a/b")
+		require.NoError(t, err)
+		require.Equal(t, tc.want, got)
+	}
+	third, err := clients.Client("third")
+	require.NoError(t, err)
+	_, err = invoker.GetForObject[string](t.Context(), third, "http://stock/")
+	var unusable *invoker.RequestError
+	require.ErrorAs(t, err, &unusable)
+	require.ErrorContains(t, err, `GET request for "http://stock/" cannot be sent: the path has no segment 2 for the version of apiversion.insert.path-segment`)
+}
+
 func TestSettingsOfNamedClientsThatCannotWorkAreNamedAllAtOnce(t *testing.T) {
 	c := configtest.FromYAML(t, `
 spring.http.serviceclient:
-  a: {base-url: "stock/api", connect-timeout: 0s, read-timeout: -1s, redirects: never}
+  a: {base-url: "stock/api", connect-timeout: 0s, read-timeout: -1s, redirects: never, apiversion.insert.path-segment: -1}
   b: {total-timeout: -1s, default-header: {X-A: "a\nb"}}
 `)
 	_, err := config.Bind(c, "spring.http.serviceclient", invoker.ServiceClients(nil))
-	for _, key := range []string{"a.base-url", "a.connect-timeout", "a.read-timeout", "a.redirects", "b.total-timeout", "b.default-header"} {
+	for _, key := range []string{"a.base-url", "a.connect-timeout", "a.read-timeout", "a.redirects", "a.apiversion.insert.path-segment", "b.total-timeout", "b.default-header"} {
 		require.ErrorContains(t, err, "spring.http.serviceclient."+key)
 	}
 }
