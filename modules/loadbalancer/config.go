@@ -15,11 +15,17 @@ import (
 
 // Config is what "spring.cloud.loadbalancer" in application.yml can say.
 type Config struct {
-	Enabled  bool     `config:"enabled"` // default true
-	Service           // what counts for all services
-	Ejection Ejection `config:"ejection"`
+	Enabled   bool      `config:"enabled"` // default true
+	Service             // what counts for all services
+	Ejection  Ejection  `config:"ejection"`
+	EagerLoad EagerLoad `config:"eager-load"`
 
 	Clients map[string]Service `config:"clients"` // settings of one service; names ignore case
+}
+
+// EagerLoad is Spring's: services whose first call does not do what is done but once.
+type EagerLoad struct {
+	Clients []string `config:"clients"` // services that are looked up, and whose health checks begin, at start; default none
 }
 
 // Ejection is ours: an instance that fails five calls in a row is left alone for 5 s, and for twice as long each time that it
@@ -55,6 +61,7 @@ type Service struct {
 type Retry struct {
 	Enabled       *bool `config:"enabled"`                              // false: one attempt; default true
 	AllOperations *bool `config:"retry-on-all-operations"`              // every method counts as idempotent; default false
+	AllExceptions *bool `config:"retry-on-all-exceptions"`              // also true when false: every failure of a connection and every time-out counts; default false
 	SameInstance  *int  `config:"max-retries-on-same-service-instance"` // further attempts at an instance; default 0
 	NextInstance  *int  `config:"max-retries-on-next-service-instance"` // further instances; default all
 	StatusCodes   []int `config:"retryable-status-codes"`               // answers that count as failures; default 502, 503, 504
@@ -125,6 +132,11 @@ type HealthCheck struct {
 	Interval     time.Duration     `config:"interval"`      // between probes, and for one; default 25s
 	Path         map[string]string `config:"path"`          // by service, or default; "" probes none; default /actuator/health
 	Port         int               `config:"port"`          // of probes; default the instance's
+
+	Repeat       *bool         `config:"repeat-health-check"`        // false: probe once, or as often as instances are fetched again; default true
+	Refetch      bool          `config:"refetch-instances"`          // probe whoever is listed at intervals of its own, too; each round asks the registry's snapshot anyway; default false
+	RefetchEvery time.Duration `config:"refetch-instances-interval"` // between such looks; default 25s
+	UpdateList   *bool         `config:"update-results-list"`        // false: what probes find counts when the last one has ended; default true: each at once
 }
 
 // CallStats is about Spring's metrics of calls.
@@ -175,7 +187,7 @@ func DefaultConfig() Config {
 func defaultService() Service {
 	return Service{
 		Strategy: Random, Configurations: []string{defaultConfiguration}, HintHeader: "X-SC-LB-Hint",
-		Subset: Subset{Size: 100}, Sticky: Sticky{Cookie: "sc-lb-instance-id"}, HealthCheck: HealthCheck{Interval: 25 * time.Second},
+		Subset: Subset{Size: 100}, Sticky: Sticky{Cookie: "sc-lb-instance-id"}, HealthCheck: HealthCheck{Interval: defaultInterval, RefetchEvery: defaultInterval},
 	}
 }
 
@@ -223,6 +235,7 @@ func (s Service) faults(prefix string) (faults []error) {
 		{"retry.backoff.min-backoff", r.Backoff.Min}, {"retry.backoff.max-backoff", r.Backoff.Max}, {"hedge.delay", s.Hedge.Delay},
 		{"bulkhead.max-wait-duration", s.Bulkhead.MaxWait}, {"slow-start.window", &s.SlowStart.Window},
 		{"health-check.initial-delay", &s.HealthCheck.InitialDelay}, {"health-check.interval", &s.HealthCheck.Interval},
+		{"health-check.refetch-instances-interval", &s.HealthCheck.RefetchEvery},
 	} {
 		if d.value != nil && *d.value < 0 {
 			add(d.key, "must not be negative")

@@ -34,6 +34,9 @@ func (b *Balancer) Run(ctx context.Context) error {
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	var all sync.WaitGroup
 	defer all.Wait()
+	for _, name := range b.Config().EagerLoad.Clients {
+		all.Go(func() { b.load(ctx, name) })
+	}
 	watched := map[*service]bool{}
 	for {
 		for _, s := range b.services.all() {
@@ -47,6 +50,17 @@ func (b *Balancer) Run(ctx context.Context) error {
 			return nil
 		case <-b.news:
 		}
+	}
+}
+
+// load does for a service what its first call would do.
+func (b *Balancer) load(ctx context.Context, name string) {
+	set, err := b.resolver.Instances(ctx, name)
+	switch {
+	case err == nil:
+		b.service(name).refresh(set)
+	case ctx.Err() == nil:
+		b.log.Warn("a service of spring.cloud.loadbalancer.eager-load.clients is not known yet", "service", name, "error", err)
 	}
 }
 
@@ -75,6 +89,7 @@ func (s *service) watch(ctx context.Context, resolver discovery.Resolver, client
 		timer.Reset(h.InitialDelay)
 	}
 	defer timer.Stop()
+	probed := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -82,28 +97,55 @@ func (s *service) watch(ctx context.Context, resolver discovery.Resolver, client
 		case <-timer.C:
 		}
 		h := s.checked()
-		interval := defaultInterval
+		pause := defaultInterval
 		ill := map[*discovery.Instance]bool{}
 		if h != nil {
-			interval = cmp.Or(h.Interval, interval)
-			if set, err := resolver.Instances(ctx, s.name); err == nil {
-				ill = h.probe(ctx, client, s.name, set, interval)
+			pause = h.pause()
+			if repeats := pause > 0; !repeats && probed {
+				pause = defaultInterval // to look at the settings again
+				timer.Reset(pause)
+				continue
 			}
+			if set, err := resolver.Instances(ctx, s.name); err == nil {
+				each := func(*discovery.Instance, bool) {}
+				if h.UpdateList == nil || *h.UpdateList {
+					each = s.verdict
+				}
+				ill, probed = h.probe(ctx, client, s.name, set, each), true
+			}
+		} else {
+			probed = false
 		}
 		if ctx.Err() == nil {
 			s.diagnosed(ill)
 		}
-		timer.Reset(interval)
+		timer.Reset(cmp.Or(pause, defaultInterval))
 	}
 }
 
-// probe asks every instance and returns those that did not answer well.
-func (h *HealthCheck) probe(ctx context.Context, client *http.Client, service string, set *discovery.Set, patience time.Duration) map[*discovery.Instance]bool {
+// pause returns how long to wait for the next probes; 0 when there are to be none.
+func (h *HealthCheck) pause() time.Duration {
+	interval, refetch := cmp.Or(h.Interval, defaultInterval), cmp.Or(h.RefetchEvery, defaultInterval)
+	repeats := h.Repeat == nil || *h.Repeat
+	switch {
+	case repeats && h.Refetch:
+		return min(interval, refetch)
+	case repeats:
+		return interval
+	case h.Refetch:
+		return refetch
+	}
+	return 0
+}
+
+// probe asks every instance, tells of each whether it is ill as soon as that is known, and returns those that did not answer well.
+func (h *HealthCheck) probe(ctx context.Context, client *http.Client, service string, set *discovery.Set, each func(*discovery.Instance, bool)) map[*discovery.Instance]bool {
 	path := byService(h.Path, service, "/actuator/health")
 	if path == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	whole := ctx
+	ctx, cancel := context.WithTimeout(whole, cmp.Or(h.Interval, defaultInterval))
 	defer cancel()
 	var mu sync.Mutex
 	ill := map[*discovery.Instance]bool{}
@@ -116,10 +158,14 @@ func (h *HealthCheck) probe(ctx context.Context, client *http.Client, service st
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()
-			if !answersWell(ctx, client, h.at(i)+path) {
+			well := answersWell(ctx, client, h.at(i)+path)
+			if !well {
 				mu.Lock()
 				ill[i] = true
 				mu.Unlock()
+			}
+			if whole.Err() == nil { // else the program ends, not the instance
+				each(i, !well)
 			}
 		})
 	}
@@ -166,16 +212,31 @@ func (s *service) diagnosed(ill map[*discovery.Instance]bool) {
 	changed := false
 	for id, stats := range s.stats {
 		i := now[id]
-		if is := i != nil && stats.of(i); is != stats.ill {
-			stats.ill, changed = is, true
-			if is {
-				s.log.Warn("instance fails its health check", "service", s.name, "instance", id)
-			} else {
-				s.log.Info("instance passes its health check", "service", s.name, "instance", id)
-			}
-		}
+		changed = s.health(stats, i != nil && stats.of(i)) || changed
 	}
 	if changed && s.view.Load() != nil {
 		s.rebuild()
 	}
+}
+
+// verdict takes in how one instance is.
+func (s *service) verdict(i *discovery.Instance, ill bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stats := s.stats[i.ID]; stats != nil && stats.of(i) && s.health(stats, ill) && s.view.Load() != nil {
+		s.rebuild()
+	}
+}
+
+// health says how an instance is, and reports whether that is news. The caller holds the lock.
+func (s *service) health(stats *Stats, ill bool) bool {
+	if stats.ill == ill {
+		return false
+	}
+	if stats.ill = ill; ill {
+		s.log.Warn("instance fails its health check", "service", s.name, "instance", stats.id)
+	} else {
+		s.log.Info("instance passes its health check", "service", s.name, "instance", stats.id)
+	}
+	return true
 }

@@ -155,6 +155,64 @@ func TestProbesBeginAfterTheirDelayAndComeAtIntervals(t *testing.T) {
 	})
 }
 
+func TestProbesAreRepeatedAsTheSettingsSay(t *testing.T) {
+	no := false
+	for name, tc := range map[string]struct {
+		change func(*loadbalancer.HealthCheck)
+		rounds int // in two minutes
+	}{
+		"by default":                       {func(*loadbalancer.HealthCheck) {}, 5},
+		"once":                             {func(h *loadbalancer.HealthCheck) { h.Repeat = &no }, 1},
+		"when instances are fetched again": {func(h *loadbalancer.HealthCheck) { h.Repeat, h.Refetch, h.RefetchEvery = &no, true, 40*time.Second }, 3},
+		"at both intervals":                {func(h *loadbalancer.HealthCheck) { h.Refetch, h.RefetchEvery = true, 10*time.Second }, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &ward{status: map[string]int{}}
+				checking(t, w, stock(of(1)...), func(c *loadbalancer.Config) { tc.change(&c.HealthCheck) })
+				time.Sleep(2*time.Minute - time.Second)
+				require.Len(t, w.visited(), tc.rounds)
+			})
+		})
+	}
+}
+
+// slowWard says at once of one instance that it is ill, and of all others nothing.
+type slowWard struct{ ill string }
+
+func (w slowWard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == w.ill {
+		return &http.Response{StatusCode: http.StatusInternalServerError, Body: http.NoBody}, nil
+	}
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestWhatAProbeFindsCountsAtOnceOrWhenTheRoundHasEnded(t *testing.T) {
+	no := false
+	for _, update := range []*bool{nil, &no} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := loadbalancer.DefaultConfig()
+			cfg.Configurations, cfg.HealthCheck.UpdateList = []string{"health-check"}, update
+			cfg.EagerLoad.Clients = []string{"stock", "nobody"}
+			b, err := loadbalancer.New(cfg, stock(of(3)...), loadbalancer.WithProbes(slowWard{"10.0.0.1:80"}))
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error)
+			go func() { ended <- b.Run(ctx) }()
+			synctest.Wait() // nobody has called: eager-load begins with the probes
+			want := only("i0", "i1", "i2")
+			if update == nil {
+				want = only("i1", "i2")
+			}
+			require.Equal(t, want, seenBy(t, b, loadbalancer.Request{}))
+			cancel()
+			require.NoError(t, <-ended)
+			require.Equal(t, want, seenBy(t, b, loadbalancer.Request{}), "a program that ends finds nobody ill")
+		})
+	}
+}
+
 func TestHealthChecksBeginAndEndWithTheSettings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &ward{status: map[string]int{"10.0.0.1:80": 500}}

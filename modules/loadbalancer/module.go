@@ -87,7 +87,11 @@ func ownZone(c *config.Config) (string, error) {
 	}
 	zone := ""
 	if approximate, _ := strconv.ParseBool(value("spring.cloud.loadbalancer.eureka.approximate-zone-from-hostname")); approximate {
-		_, zone, _ = strings.Cut(value("eureka.instance.hostname"), ".")
+		host := value("eureka.instance.hostname")
+		if host == "" {
+			host, _ = os.Hostname()
+		}
+		_, zone, _ = strings.Cut(host, ".")
 	}
 	if zone == "" {
 		zone = value("eureka.instance.metadata-map.zone")
@@ -106,6 +110,32 @@ func timers(c *config.Config, cfg Config) (bool, error) {
 	}
 	conventions, _, err := c.Value("management.observations.conventions")
 	return conventions == "micrometer" || conventions == "both", err
+}
+
+// withoutEffect are Spring's keys for which there is nothing to do here, in lower case and without dashes, and why.
+var withoutEffect = map[string]string{
+	"cache.ttl":                     "the registry's snapshot is in memory already, and stale twice helps nobody",
+	"cache.capacity":                "the registry's snapshot is in memory already",
+	"cache.caffeine":                "the registry's snapshot is in memory already",
+	"retry.retryableexceptions":     "there are no exceptions; every failure of a connection and every time-out counts",
+	"callgetwithrequestondelegates": "whom to choose among always depends on the request",
+	"servicediscovery.timeout":      "how long a call waits for a service that is not known yet is eureka.client.initial-fetch-wait",
+}
+
+// warnOfIdle says once of each key that it changes nothing.
+func warnOfIdle(c *config.Config, log *slog.Logger) {
+	const prefix = "spring.cloud.loadbalancer."
+	for _, key := range c.Keys(prefix) {
+		name, _ := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(key), "-", ""), prefix)
+		if client, ok := strings.CutPrefix(name, "clients."); ok {
+			_, name, _ = strings.Cut(client, ".")
+		}
+		for idle, why := range withoutEffect {
+			if name == idle || strings.HasPrefix(name, idle+".") {
+				log.Warn("a key changes nothing here", "key", key, "why", why)
+			}
+		}
+	}
 }
 
 type params struct {
@@ -135,6 +165,7 @@ func newBalancer(p params, c *config.Config) (*Balancer, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnOfIdle(c, p.Log.With("logger", "loadbalancer"))
 	bind := func(c *config.Config) (Config, error) {
 		cfg, err := newConfig(c)
 		if err == nil {

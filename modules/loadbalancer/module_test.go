@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -133,6 +134,24 @@ func TestWhatIsWrittenForOneServiceCountsAlsoWhenItIsNothing(t *testing.T) {
 			tc.want(&want)
 			require.EqualExportedValues(t, want, *settings(text))
 		})
+	}
+}
+
+func TestKeysOfSpringsThatChangeNothingAreSaidSoOnce(t *testing.T) {
+	c := configtest.FromYAML(t, `
+spring.cloud.loadbalancer:
+  cache: {enabled: false, ttl: 35s, caffeine.spec: maximumSize=9}
+  retry: {retry-on-all-exceptions: true, retryableExceptions: java.io.IOException}
+  clients.stock.cache.capacity: 7
+  service-discovery.timeout: 3s
+  strategy: stick
+`)
+	var said strings.Builder
+	app := fx.New(fx.NopLogger, fx.Supply(c, slog.New(slog.NewTextHandler(&said, nil))), fx.Supply(fx.Annotate(stock(), fx.As(new(discovery.Resolver)))), loadbalancer.Module(c))
+	require.NoError(t, app.Err())
+	require.Equal(t, 5, strings.Count(said.String(), "a key changes nothing here"))
+	for _, key := range []string{"cache.ttl", "cache.caffeine.spec", "retry.retryableExceptions", "clients.stock.cache.capacity", "service-discovery.timeout"} {
+		require.Equal(t, 1, strings.Count(said.String(), "key=spring.cloud.loadbalancer."+key+" why="), said.String())
 	}
 }
 
