@@ -107,6 +107,9 @@ func (s *service) watch(ctx context.Context, resolver discovery.Resolver, client
 				continue
 			}
 			if set, err := resolver.Instances(ctx, s.name); err == nil {
+				if s.view.Load() == nil {
+					s.refresh(set) // or what the probes find would be about nobody that is known
+				}
 				each := func(*discovery.Instance, bool) {}
 				if h.UpdateList == nil || *h.UpdateList {
 					each = s.verdict

@@ -198,7 +198,7 @@ func TestWhatAProbeFindsCountsAtOnceOrWhenTheRoundHasEnded(t *testing.T) {
 			b, err := loadbalancer.New(cfg, stock(of(3)...), loadbalancer.WithProbes(slowWard{"10.0.0.1:80"}))
 			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan error)
+			ended := make(chan error, 1)
 			go func() { ended <- b.Run(ctx) }()
 			synctest.Wait() // nobody has called: eager-load begins with the probes
 			want := only("i0", "i1", "i2")

@@ -124,9 +124,9 @@ var withoutEffect = map[string]string{
 
 // warnOfIdle says once of each key that it changes nothing.
 func warnOfIdle(c *config.Config, log *slog.Logger) {
-	const prefix = "spring.cloud.loadbalancer."
+	const prefix = "spring.cloud.loadbalancer"
 	for _, key := range c.Keys(prefix) {
-		name, _ := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(key), "-", ""), prefix)
+		name, _ := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(key), "-", ""), prefix+".")
 		if client, ok := strings.CutPrefix(name, "clients."); ok {
 			_, name, _ = strings.Cut(client, ".")
 		}
