@@ -88,7 +88,7 @@ func (b *binder) commaList(key, u string, e *entry, v reflect.Value, unit time.D
 	if element.Kind() == reflect.Pointer {
 		element = element.Elem()
 	}
-	if len(parts) > 0 && !scalar(element) {
+	if (len(parts) > 0 || e.value != "") && !scalar(element) {
 		b.fault(key, "a list is expected here, not a single value")
 		return
 	}

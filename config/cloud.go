@@ -13,6 +13,17 @@ func (l *loader) cloudPlatform() (string, error) {
 	var forced struct {
 		Platform string `config:"cloud-platform"` // where the program runs, such as kubernetes; default what the environment says
 	}
+	var misplaced error
+	for _, root := range l.root {
+		root.each(func(c *contributor) {
+			if misplaced == nil && c.source != nil && c.guarded {
+				misplaced = refuse(c.source, "spring.main.cloud-platform", "in a document that holds under conditions only")
+			}
+		})
+	}
+	if misplaced != nil {
+		return "", misplaced
+	}
 	b := l.binder(nil)
 	if err := b.into("spring.main", &forced); err != nil {
 		return "", err

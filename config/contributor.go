@@ -19,6 +19,7 @@ type contributor struct {
 	remote    bool // of an importer: its imports are not followed
 	bound     bool
 	probed    bool // is being bound, to see whether it holds
+	guarded   bool // has conditions, be they empty
 	onProfile []string
 	onCloud   string
 
@@ -46,13 +47,10 @@ func (c *contributor) each(visit func(*contributor)) {
 	visit(c)
 }
 
-// guarded reports whether the document holds under conditions only.
-func (c *contributor) guarded() bool { return len(c.onProfile) > 0 || c.onCloud != "" }
-
 // active reports whether the document counts, by what is known.
 func (c *contributor) active(l *loader) bool {
 	switch {
-	case !c.bound:
+	case !c.bound, c.guarded && l.cloud == "":
 		return false
 	case c.onCloud != "" && c.onCloud != l.cloud:
 		return false
@@ -103,7 +101,7 @@ func (l *loader) next(p phase) *contributor {
 			if p == profilePhase {
 				done = c.afterDone
 			}
-			if !c.bound || len(c.imports) > 0 && !done && (p != initialPhase || !c.guarded()) && c.active(l) {
+			if !c.bound || len(c.imports) > 0 && !done && c.active(l) {
 				next = c
 			}
 		})
@@ -152,7 +150,9 @@ func (l *loader) bind(c *contributor) error {
 			return err
 		}
 		c.onProfile = settings.Activate.OnProfile
-		if err := l.guards(c, settings.Activate.OnCloudPlatform); err != nil {
+		e := c.source.first("spring.config.activate.onprofile")
+		c.guarded = settings.Activate.OnCloudPlatform != "" || e != nil && !e.kind.hidesNothing()
+		if err := c.guard(settings.Activate.OnCloudPlatform); err != nil {
 			return err
 		}
 		if c.remote {
@@ -233,25 +233,36 @@ func (c *contributor) holds(l *loader, asking *contributor) (bool, error) {
 	return probe.active(l), nil
 }
 
-// guards checks spring.config.activate.
-func (l *loader) guards(c *contributor, platform string) error {
-	wrong := func(key, problem, advice string) error {
-		return &LoadError{Origin: originOf(newConfig([]*Source{c.source}), key), Problem: problem, Advice: advice, keys: []string{key}}
-	}
-	for _, expression := range c.onProfile {
-		if _, err := acceptsProfiles(expression, nil); err != nil {
-			return wrong("spring.config.activate.on-profile", err.Error(), "Write profiles with !, & and |, and brackets where & and | meet, such as \"prod & (eu | us)\".")
-		}
-	}
+// guard sets the platform that a document is for.
+func (c *contributor) guard(platform string) error {
 	if platform == "" {
 		return nil
 	}
 	name, err := Choice(platform, platforms...)
 	if err != nil {
-		return wrong("spring.config.activate.on-cloud-platform", err.Error(), "Correct the name of the platform.")
+		return c.wrongGuard("on-cloud-platform", err, "Correct the name of the platform.")
 	}
 	c.onCloud = name
 	return nil
+}
+
+func (c *contributor) wrongGuard(name string, err error, advice string) error {
+	key := "spring.config.activate." + name
+	return &LoadError{Origin: originOf(newConfig([]*Source{c.source}), key), Problem: err.Error(), Advice: advice, keys: []string{key}}
+}
+
+// checkExpressions refuses profile expressions that mean nothing. Those of documents for another platform are never read.
+func (l *loader) checkExpressions() (failed error) {
+	for _, root := range l.root {
+		root.each(func(c *contributor) {
+			for _, expression := range c.onProfile {
+				if _, err := acceptsProfiles(expression, nil); err != nil && failed == nil && (c.onCloud == "" || c.onCloud == l.cloud) {
+					failed = c.wrongGuard("on-profile", err, "Write profiles with !, & and |, and brackets where & and | meet, such as \"prod & (eu | us)\".")
+				}
+			}
+		})
+	}
+	return failed
 }
 
 func (l *loader) imports(c *contributor, texts []string) error {
@@ -355,7 +366,7 @@ func checkPlace(c *contributor) error {
 // refuse reports a key that cannot stand where it does.
 func refuse(s *Source, key, place string) error {
 	for _, suffix := range []string{"", ".0"} {
-		if e := s.find(key+suffix, ""); e != nil {
+		if e := s.find(uniform(key)+suffix, ""); e != nil {
 			return &LoadError{
 				Origin: e.origin, Problem: fmt.Sprintf("%s cannot stand %s", key, place),
 				Advice: fmt.Sprintf("Move %s to a document without conditions.", key), keys: []string{key},

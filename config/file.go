@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,11 +61,11 @@ func (r *fileReader) folders(at location) []string {
 	if !star {
 		return []string{folder}
 	}
-	if r.options.NoFiles {
+	if r.options.NoFiles || parent == "" { // to Spring, */ alone is in no folder
 		return nil
 	}
-	r.look(r.osPath(cmp.Or(parent, ".")) + string(filepath.Separator))
-	entries, err := os.ReadDir(r.osPath(cmp.Or(parent, ".")))
+	r.look(r.osPath(parent) + string(filepath.Separator))
+	entries, err := os.ReadDir(r.osPath(parent))
 	if err != nil {
 		return nil
 	}
@@ -93,7 +92,6 @@ func (l *loader) readFile(at location) ([]*Source, error) {
 		if at.format == "" {
 			at.format = ".properties"
 		}
-		at.utf8 = true
 		return l.parsed("environment variable "+at.path, []byte(value), at)
 	case classpath:
 		var documents []*Source

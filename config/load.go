@@ -210,6 +210,9 @@ func (l *loader) all() (*Config, error) {
 	if err := l.importAll(profilePhase); err != nil {
 		return nil, err
 	}
+	if err := l.checkExpressions(); err != nil {
+		return nil, err
+	}
 	for _, at := range l.mandatory {
 		if err := l.checkFound(at); err != nil {
 			return nil, err

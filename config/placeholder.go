@@ -7,14 +7,20 @@ import (
 	"strings"
 )
 
-// resolver replaces placeholders by what all sources say. It remembers the keys it is at, to find circles.
+// resolver replaces placeholders by what all sources say. It remembers the values it is at, to find circles.
 type resolver struct {
 	c       *Config
 	lenient bool // a placeholder that stands for nothing stays as it is
-	stack   []string
+	stack   []step
 	missing *missingPlaceholder              // the first one that stayed
 	steps   int                              // placeholders of the value being resolved
 	look    func(key string) (*entry, error) // finds what a placeholder names, while not all documents are known
+}
+
+// step is a value on the way to what is asked for.
+type step struct {
+	name  string // its uniform key
+	entry *entry
 }
 
 func (c *Config) resolver() *resolver        { return &resolver{c: c} }
@@ -86,13 +92,13 @@ func (r *resolver) entry(u string, e *entry) (string, error) {
 	if e.kind == literal || !strings.Contains(e.value, "${") {
 		return e.value, nil
 	}
-	if slices.Contains(r.stack, u) {
-		return "", r.circle(u, e)
+	if at := slices.IndexFunc(r.stack, func(one step) bool { return one.entry == e }); at >= 0 {
+		return "", circle(r.stack[at:], u, e)
 	}
 	if len(r.stack) == 0 {
 		r.steps = 0
 	}
-	r.stack = append(r.stack, u)
+	r.stack = append(r.stack, step{u, e})
 	defer func() { r.stack = r.stack[:len(r.stack)-1] }()
 	value, err := r.text(e.value)
 	if missing, ok := err.(*missingPlaceholder); ok { //nolint:errorlint // never wrapped
@@ -104,8 +110,12 @@ func (r *resolver) entry(u string, e *entry) (string, error) {
 // noText is what is wrong with {} in JSON where a text is asked for.
 const noText = "a single value is expected here, not a map"
 
-func (r *resolver) circle(u string, e *entry) error {
-	names := append(slices.Clone(r.stack[slices.Index(r.stack, u):]), u)
+func circle(steps []step, u string, e *entry) error {
+	names := make([]string, 0, len(steps)+1)
+	for _, one := range steps {
+		names = append(names, one.name)
+	}
+	names = append(names, u)
 	return &ValueError{
 		Key: e.key, Value: e.value, Origin: e.origin, Set: true,
 		Problem: "its placeholders refer to each other in a circle: " + strings.Join(names, " → "),
