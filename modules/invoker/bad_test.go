@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -92,8 +93,15 @@ func TestBadInputIsATypedErrorInWordsThatSayWhatToDo(t *testing.T) {
 		"open brace":       {get("http://stock/{id", 7), &request, nil, []string{`GET request for "http://stock/{id" cannot be sent`, "brace that is not closed"}},
 		"missing variable": {get("http://stock/{id}/{part}", 7), &request, nil, []string{`"http://stock/{id}/{part}"`, `more variables than the 1 given; "part" has none`}},
 		"missing name":     {get("http://stock/{id}?token=secret", invoker.Vars{"sku": 7}), &request, nil, []string{`"http://stock/{id}"`, `variable "id" that is not given`}},
+		"nil variable":     {get("http://stock/{id}", nil), &request, nil, []string{`the variable "id" is nil`}},
+		"nil pointer":      {get("http://stock/{id}", invoker.Vars{"id": (*string)(nil)}), &request, nil, []string{`the variable "id" is nil`}},
+		"nil URL":          {get("http://stock/{id}", (*url.URL)(nil)), &request, nil, []string{`the variable "id" is nil`}},
+		"nil context": {func(context.Context) error {
+			var none context.Context
+			return invoker.Delete(none, c, "http://stock/{id}", 7)
+		}, &request, nil, []string{"a call needs a context, which is nil"}},
 		"too many":         {get("http://stock/{id}", 7, 8), &request, nil, []string{"2 variables for a template that has 1"}},
-		"no scheme":        {get("stock/7"), &request, nil, []string{"no scheme that a service is called by: http, https or lb"}},
+		"no scheme":        {get("stock/7"), &request, nil, []string{`GET request for "stock/7" cannot be sent`, "no scheme that a service is called by: http, https or lb"}},
 		"no URL":           {get("http://stock:port/"), &request, nil, []string{"does not make a URL"}},
 		"user info":        {get("http://ada:secret@stock/x"), &request, nil, []string{`"http://stock/x"`, "must not hold credentials; set the Authorization header"}},
 		"user info, badly": {get("http://ada:sec ret@stock:x/{id}", 7), &request, nil, []string{`"http://stock:x/{id}"`, "does not make a URL"}},

@@ -239,6 +239,9 @@ func shown(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
+	if u.Scheme == "" && u.Host == "" {
+		return u.EscapedPath()
+	}
 	host := u.Host
 	if h, _, err := net.SplitHostPort(host); err == nil && h == "" {
 		host = ""

@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Converter writes values as bodies and reads them back (Spring: HttpMessageConverter). One of the user's own comes before the
@@ -226,6 +227,21 @@ func accept(target any, own []Converter) string {
 	return strings.Join(types, ", ")
 }
 
+// latin reports whether a text is in ISO 8859-1, which old servers still write; every other character set is taken for UTF-8.
+func latin(contentType string) bool {
+	_, parameters, err := mime.ParseMediaType(contentType)
+	return err == nil && (strings.EqualFold(parameters["charset"], "iso-8859-1") || strings.EqualFold(parameters["charset"], "latin1"))
+}
+
+// utf8Of translates from ISO 8859-1, whose bytes are the first characters of Unicode.
+func utf8Of(text []byte) []byte {
+	translated := make([]byte, 0, len(text))
+	for _, b := range text {
+		translated = utf8.AppendRune(translated, rune(b))
+	}
+	return translated
+}
+
 // errNoConverter means that nothing reads an answer of such a content type as what is asked for (Spring:
 // UnknownContentTypeException).
 var errNoConverter = errors.New("no suitable converter found")
@@ -244,6 +260,9 @@ func read(body []byte, contentType string, target any, own []Converter) error {
 			}
 			if len(bytes.TrimSpace(body)) == 0 && !is[*[]byte](target) && !is[*string](target) {
 				return nil // as RestTemplate: no body is no object
+			}
+			if is[*string](target) && latin(contentType) {
+				body = utf8Of(body)
 			}
 			return c.Read(body, target)
 		}

@@ -3,6 +3,7 @@ package invoker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -160,6 +161,9 @@ func (w *written) request(ctx context.Context, own *settings, target any) (reque
 	}
 	fault := func(err error) error {
 		return &RequestError{Method: w.method, URL: shownTemplate(at), Err: err}
+	}
+	if ctx == nil {
+		return nil, "", fault(errors.New("a call needs a context, which is nil"))
 	}
 	at = template
 	if !w.raw {

@@ -445,3 +445,20 @@ func (s slow) Read(p []byte) (int, error) {
 		return 0, s.ctx.Err()
 	}
 }
+
+func TestATextIsReadInTheCharacterSetThatItSays(t *testing.T) {
+	for contentType, want := range map[string]string{
+		"text/plain; charset=ISO-8859-1": "Ã¤ ö",
+		"text/html;charset=latin1":       "Ã¤ ö",
+		"text/plain; charset=utf-8":      "ä \xf6",
+		"text/plain":                     "ä \xf6",
+	} {
+		n := startNode(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			_, _ = w.Write([]byte("\xc3\xa4 \xf6"))
+		})
+		got, err := invoker.GetForObject[string](t.Context(), rest(t, n.instance("i")), "http://stock/")
+		require.NoError(t, err)
+		require.Equal(t, want, got, contentType)
+	}
+}

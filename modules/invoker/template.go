@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -53,12 +54,33 @@ func expand(template string, vars []any) (string, error) {
 			value = vars[used]
 			used++
 		}
-		escape(&b, fmt.Sprint(value))
+		text, err := textOf(value)
+		if err != nil {
+			return "", fmt.Errorf("the variable %q %w", name, err)
+		}
+		escape(&b, text)
 	}
 	if !byName && used < len(vars) {
 		return "", fmt.Errorf("%d variables for a template that has %d", len(vars), used)
 	}
 	return b.String(), nil
+}
+
+// textOf is what a value of a variable looks like in a URL: what a pointer leads to, but never an address or <nil>.
+func textOf(value any) (string, error) {
+	if _, ok := value.(fmt.Stringer); !ok {
+		v := reflect.ValueOf(value)
+		for v.Kind() == reflect.Pointer && !v.IsNil() {
+			v = v.Elem()
+		}
+		if v.IsValid() && v.CanInterface() {
+			value = v.Interface()
+		}
+	}
+	if v := reflect.ValueOf(value); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return "", errors.New("is nil")
+	}
+	return fmt.Sprint(value), nil
 }
 
 // variablesOf returns the names of a template's variables, each once, in the order in which they come.
@@ -137,7 +159,31 @@ func parseURL(text string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("this does not make a URL")
 	}
+	u.RawQuery = sendable(u.RawQuery)
 	return u, nil
+}
+
+// sendable is a query as it may stand in a request: what is written into a template, such as a space, would end it too early.
+func sendable(query string) string {
+	illegal := func(c byte) bool { return c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 }
+	n := 0
+	for i := range len(query) {
+		if illegal(query[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return query
+	}
+	b := make([]byte, 0, len(query)+2*n)
+	for i := range len(query) {
+		if c := query[i]; illegal(c) {
+			b = fmt.Appendf(b, "%%%02X", c)
+		} else {
+			b = append(b, c)
+		}
+	}
+	return string(b)
 }
 
 // shownTemplate is a template without credentials and query.

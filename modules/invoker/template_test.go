@@ -1,6 +1,7 @@
 package invoker_test
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,6 +27,7 @@ func expanded(t testing.TB, template string, vars ...any) (string, error) {
 }
 
 func TestTemplatesAreExpandedStrictly(t *testing.T) {
+	seven := 7
 	for _, tc := range []struct {
 		template string
 		vars     []any
@@ -44,6 +46,9 @@ func TestTemplatesAreExpandedStrictly(t *testing.T) {
 		{"http://{service}/x", []any{"stock"}, "/x"},
 		{"http://stock/plain%20path?x=%26", nil, "/plain%20path?x=%26"},
 		{"http://stock", nil, "/"},
+		{"http://stock/?q=two words&n=\"ü\"", nil, "/?q=two%20words&n=%22%C3%BC%22"},
+		{"http://stock/{id}", []any{&seven}, "/7"},
+		{"http://stock/{id}", []any{net.IPv4(10, 0, 0, 1)}, "/10.0.0.1"},
 	} {
 		got, err := expanded(t, tc.template, tc.vars...)
 		require.NoError(t, err, tc.template)
