@@ -66,7 +66,7 @@ func (c *call) tries(ctx context.Context) (*http.Response, error) {
 	}
 	want := c.own.wanted(c.request.URL.Hostname(), c.request.Header)
 	c.about = loadbalancer.Call{Method: methodOf(c.request), Template: c.template, Path: c.request.URL.Path}
-	want.Secure, want.Call = c.request.URL.Scheme == "https", &c.about
+	want.Secure, want.Call, want.URL = c.request.URL.Scheme == "https", &c.about, c.request.URL
 	pick, err := c.balancer.Pick(ctx, want)
 	if err != nil {
 		closeBody(c.request)

@@ -53,3 +53,23 @@ func TestACallMaySayWhomItWouldRatherReach(t *testing.T) {
 		})
 	}
 }
+
+func TestTheVersionOfAnAPIInAURLLeadsToInstancesThatHaveIt(t *testing.T) {
+	var instances []discovery.Instance
+	for _, version := range []string{"1", "2"} {
+		n := startNode(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(version)) })
+		instance := n.instance(version)
+		instance.Metadata = discovery.NewMetadata(map[string]string{"API_VERSION": version})
+		instances = append(instances, instance)
+	}
+	cfg := loadbalancer.DefaultConfig()
+	cfg.Configurations, cfg.APIVersion.QueryParameter = []string{"api-version"}, "v"
+	rest := calling(t, cfg, instances)
+	for _, version := range []string{"1", "2", "v2.0"} {
+		got, err := invoker.GetForObject[string](t.Context(), rest, "http://stock/x?v={v}", version)
+		require.NoError(t, err)
+		require.Contains(t, version, got)
+	}
+	_, err := invoker.GetForObject[string](t.Context(), rest, "http://stock/x?v=3&token=secret")
+	require.EqualError(t, err, `GET request for "http://stock/x": loadbalancer: no instance of stock has the version 3.0.0 of its API (API_VERSION in the metadata; instances have 1.0.0, 2.0.0)`)
+}

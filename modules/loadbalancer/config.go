@@ -40,13 +40,14 @@ type Service struct {
 	whole bool // nothing is to be taken from what is set for all
 
 	Strategy       string            `config:"strategy"`       // how instances are chosen; default random (Spring: round-robin)
-	Configurations []string          `config:"configurations"` // whom to choose among: default, zone-preference, subset, health-check, request-based-sticky-session, weighted, same-instance-preference; ours: several; default default
+	Configurations []string          `config:"configurations"` // whom to choose among: default, zone-preference, subset, health-check, api-version, request-based-sticky-session, weighted, same-instance-preference; ours: several; default default
 	Zone           string            `config:"zone"`           // own zone, for zone-preference; default that of the own instance in Eureka
 	Retry          Retry             `config:"retry"`
 	Hedge          Hedge             `config:"hedge"`
 	Bulkhead       Bulkhead          `config:"bulkhead"`
 	Hint           map[string]string `config:"hint"`             // by service, or default: the metadata "hint" of instances that are preferred; default default
 	HintHeader     string            `config:"hint-header-name"` // of requests that carry a hint; default X-SC-LB-Hint
+	APIVersion     APIVersion        `config:"api-version"`
 	Subset         Subset            `config:"subset"`
 	Sticky         Sticky            `config:"sticky-session"`
 	ConsistentHash HashKey           `config:"consistent-hash"`
@@ -98,6 +99,18 @@ type Hedge struct {
 type Bulkhead struct {
 	MaxConcurrentCalls *int           `config:"max-concurrent-calls"` // ours: calls under way; default 0, which means no limit
 	MaxWait            *time.Duration `config:"max-wait-duration"`    // ours: how long a further call waits for its turn; default 0
+}
+
+// APIVersion is Spring's: with the configuration api-version a request goes to instances whose metadata "API_VERSION" is the version that
+// it asks for. 1, v1 and 1.0 are the same.
+type APIVersion struct {
+	Required       bool              `config:"required"`                        // a request that names no version fails, whatever the default; default false
+	Default        string            `config:"default"`                         // of requests that name none; default none
+	Header         string            `config:"header"`                          // whose value is the version; default none
+	QueryParameter string            `config:"query-parameter"`                 // whose value is the version; default none
+	PathSegment    *int              `config:"path-segment"`                    // which is the version, from 0; default none
+	MediaTypes     map[string]string `config:"media-type-parameters"`           // by type, the parameter of Accept or Content-Type that is the version; default none
+	Fallback       bool              `config:"fallback-to-available-instances"` // others are used when no instance has the version; default false: the call fails
 }
 
 // Subset is Spring's way to keep connections few where both callers and instances are many: each caller uses some, for as long as
@@ -161,12 +174,13 @@ const (
 	zonePreference       = "zone-preference"
 	subset               = "subset"
 	healthCheck          = "health-check"
+	apiVersion           = "api-version"
 	stickySession        = "request-based-sticky-session"
 	sameInstance         = "same-instance-preference" // the strategy stick, in Spring's words
 	weightedInstances    = "weighted"                 // the strategy weighted
 )
 
-var configurations = []string{defaultConfiguration, zonePreference, subset, healthCheck, stickySession, sameInstance, weightedInstances}
+var configurations = []string{defaultConfiguration, zonePreference, subset, healthCheck, apiVersion, stickySession, sameInstance, weightedInstances}
 
 // unknown returns the configurations that are set and not known here.
 func (c Config) unknown() []string {
@@ -241,6 +255,9 @@ func (s Service) faults(prefix string) (faults []error) {
 			add(d.key, "must not be negative")
 		}
 	}
+	if at := s.APIVersion.PathSegment; at != nil && *at < 0 {
+		add("api-version.path-segment", "must not be negative")
+	}
 	if p := s.HealthCheck.Port; p < 0 || p > 65535 {
 		add("health-check.port", fmt.Sprintf("%d is not a port", p))
 	}
@@ -264,7 +281,7 @@ func (c Config) of(service string) *Service {
 		}
 		s = own
 	}
-	for _, header := range []*string{&s.HintHeader, &s.Sticky.Header, &s.ConsistentHash.Header} {
+	for _, header := range []*string{&s.HintHeader, &s.Sticky.Header, &s.ConsistentHash.Header, &s.APIVersion.Header} {
 		*header = http.CanonicalHeaderKey(*header)
 	}
 	// Spring's words for two of our strategies, which stand beside a choice that says nothing of whom to prefer.

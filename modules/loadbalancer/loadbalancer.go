@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -120,6 +121,7 @@ type Request struct {
 	Strategy string      // "" is the configured one
 	Key      string      // what consistent-hash chooses by, and strategies of the user's own may
 	Header   http.Header // of the request: it may name a hint, an instance or a key, as configured; nil names none
+	URL      *url.URL    // of the request: it may name a version of the API; nil names none
 	Prefer   *Preference // whom this call would rather reach; nil: as configured
 	Call     *Call       // for metrics; may be nil
 	Tried    []string    // ids of the instances that this call has tried: none of them is chosen again
@@ -171,7 +173,7 @@ func (p Pick) Done(o Outcome) {
 }
 
 // Pick chooses an instance. Errors: [discovery.ErrUnknownService], a [*NoInstanceError] when none is UP or all were tried, a
-// [*StrategyError].
+// [*VersionError], a [*StrategyError].
 func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	set, err := b.resolver.Instances(ctx, r.Service)
 	if err != nil {
@@ -182,8 +184,11 @@ func (b *Balancer) Pick(ctx context.Context, r Request) (Pick, error) {
 	if v == nil || v.set != set {
 		v = s.refresh(set)
 	}
-	if r.Prefer != nil || v.hints != nil && r.Header != nil {
-		v = s.steered(v, &r)
+	if r.Prefer != nil || v.hints != nil && r.Header != nil || v.versions != nil {
+		if v, err = s.steered(v, &r); err != nil {
+			b.requests.discarded(s, r.Call)
+			return Pick{}, err
+		}
 	}
 	strategy, memory := v.strategy, v.memory
 	if r.Strategy != "" && r.Strategy != v.settings.Strategy {

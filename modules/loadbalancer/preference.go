@@ -24,7 +24,10 @@ const defaultHint = "default"
 
 // preference is whom a view prefers. Unlike Spring's filters, which look at what is listed, one ends when nobody is left that can
 // be called.
-type preference struct{ zone, hint string }
+type preference struct {
+	zone, hint string
+	version    string // "": any
+}
 
 // How far an instance is from what is preferred: a wrong hint is worse than another zone, and that is worse than to be outside of
 // the subset.
@@ -32,6 +35,7 @@ const (
 	outside = 1 << iota
 	otherZone
 	otherHint
+	otherVersion
 )
 
 func (p preference) distance(i *discovery.Instance, subset map[string]bool) int32 {
@@ -44,6 +48,9 @@ func (p preference) distance(i *discovery.Instance, subset map[string]bool) int3
 	}
 	if i.Metadata.Get("hint") != p.hint {
 		d |= otherHint
+	}
+	if p.version != "" && versionOf(i) != p.version {
+		d |= otherVersion
 	}
 	return d
 }
@@ -82,16 +89,24 @@ func subsetOf(s *Service, all []*discovery.Instance) map[string]bool {
 }
 
 // steered returns the view for what a request prefers, if that is another one.
-func (s *service) steered(v *View, r *Request) *View {
+func (s *service) steered(v *View, r *Request) (*View, error) {
 	want := v.prefers
-	if r.Prefer == nil { // only a header may say something
+	byHeader := r.Prefer == nil && v.versions == nil // nothing else may say something
+	switch {
+	case byHeader:
 		hint := headerOf(r.Header, v.settings.HintHeader)
 		if hint == "" || hint == want.hint {
-			return v
+			return v, nil
 		}
 		if other, ok := v.hinted.get(hint); ok {
-			return other
+			return other, nil
 		}
+	case v.versions != nil:
+		version, err := v.version(r)
+		if err != nil {
+			return nil, err
+		}
+		want.version = version
 	}
 	if r.Prefer != nil {
 		want.zone, want.hint = cmp.Or(r.Prefer.Zone, want.zone), cmp.Or(r.Prefer.Hint, want.hint)
@@ -106,12 +121,12 @@ func (s *service) steered(v *View, r *Request) *View {
 		want.zone = v.prefers.zone
 	}
 	if want == v.prefers {
-		return v
+		return v, nil
 	}
 	if other, ok := v.others.get(want); ok {
-		return other
+		return other, nil
 	}
-	return s.steer(v, want, r.Prefer == nil)
+	return s.steer(v, want, byHeader), nil
 }
 
 // steer makes the view of a set for another preference, which may be that of a header alone.

@@ -27,6 +27,7 @@ type View struct {
 	warming    bool        // some are new and take less than their share
 	sticky     bool        // requests may name their instance
 	hints      map[string]bool
+	versions   map[string]bool // of the API; nil: they do not matter
 
 	zones   func() map[string]bool // in lower case
 	index   func() map[string]int
@@ -83,6 +84,9 @@ func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake
 		v.ring = sync.OnceValue(func() ring { return newRing(can) })
 	}
 	chosen := subsetOf(s.settings, can)
+	if s.settings.has(apiVersion) {
+		v.versions = map[string]bool{}
+	}
 	near := make([]candidate, 0, up)
 	var doubtful, leaves, ill, ejected []candidate
 	sooner := func(t time.Time) {
@@ -96,6 +100,15 @@ func (s *service) newView(set *discovery.Set, prefers preference) (v *View, wake
 				v.hints = map[string]bool{}
 			}
 			v.hints[hint] = true
+		}
+		if v.versions != nil {
+			version := versionOf(instance)
+			if version != "" {
+				v.versions[version] = true
+			}
+			if prefers.version != "" && version != prefers.version && !s.settings.APIVersion.Fallback {
+				continue // unlike other preferences this one is a condition
+			}
 		}
 		stats := s.stats[instance.ID]
 		c := candidate{instance: instance, stats: stats, at: uint32(at), distance: prefers.distance(instance, chosen)}

@@ -94,10 +94,10 @@ func TestTheOwnZoneIsThatOfTheOwnMetadata(t *testing.T) {
 func TestAnUnknownWayOfChoosingIsSaidOnce(t *testing.T) {
 	var log strings.Builder
 	cfg := loadbalancer.DefaultConfig()
-	cfg.Configurations = []string{"api-version"}
+	cfg.Configurations = []string{"nearest"}
 	_, err := loadbalancer.New(cfg, stock(), loadbalancer.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)
-	require.Contains(t, log.String(), "api-version")
+	require.Contains(t, log.String(), "nearest")
 }
 
 func TestInstancesThatTheRegistryMayHaveLostComeLast(t *testing.T) {
