@@ -109,12 +109,7 @@ func flattenJSON(key string, token json.Token, rest *json.Decoder, origin Origin
 					below = key + "." + below
 				}
 				if old, twice := known[below]; twice {
-					*to = slices.Delete(*to, old[0], old[1])
-					for name, of := range known {
-						if of[0] >= old[1] {
-							known[name] = [2]int{of[0] - old[1] + old[0], of[1] - old[1] + old[0]}
-						}
-					}
+					*to = remove(*to, known, old)
 				}
 			}
 			next, err := rest.Token()

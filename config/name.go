@@ -271,18 +271,13 @@ func split(key string) []string {
 // before reports whether Spring takes a over b where both spell one key in one source: the kebab form, else whichever Java's
 // HashSet holds first.
 func before(a, b string) bool {
-	if canonical(a) != canonical(b) {
-		return canonical(a)
+	if isName(a) != isName(b) {
+		return isName(a)
 	}
-	if dashes := strings.Count(a, "-") - strings.Count(b, "-"); canonical(a) && dashes != 0 {
+	if dashes := strings.Count(a, "-") - strings.Count(b, "-"); isName(a) && dashes != 0 {
 		return dashes > 0
 	}
 	return javaBucket(a) < javaBucket(b)
-}
-
-// canonical reports whether a key is written in kebab form.
-func canonical(key string) bool {
-	return !strings.ContainsAny(key, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }
 
 // javaBucket is where a small HashSet of Java keeps a text.

@@ -190,8 +190,8 @@ func (f *flattener) node(key string, node *yaml.Node) error {
 	if node.Style&yaml.TaggedStyle != 0 && !slices.Contains(tags, node.ShortTag()) {
 		return f.fault(node, fmt.Sprintf("the tag %s means nothing here", node.Tag))
 	}
-	if f.tabs && f.afterTab(node) {
-		return f.fault(node, "a tab cannot stand before a value in YAML; use blanks")
+	if err := f.checkTabs(node); err != nil {
+		return err
 	}
 	switch node.Kind {
 	case yaml.AliasNode:
@@ -269,6 +269,58 @@ func (f *flattener) unknownAnchor(node *yaml.Node) error {
 // tags are those of YAML 1.1; others make objects of Java.
 var tags = []string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!binary", "!!map", "!!seq", "!!set", "!!omap", "!!pairs", "!!merge", "!"}
 
+// checkTabs refuses tabs beside a value.
+func (f *flattener) checkTabs(node *yaml.Node) error {
+	switch {
+	case !f.tabs:
+		return nil
+	case f.afterTab(node):
+		return f.fault(node, "a tab cannot stand before a value in YAML; use blanks")
+	case f.beforeTab(node):
+		return f.fault(node, "a tab cannot stand behind a value in YAML; use blanks")
+	}
+	return nil
+}
+
+// beforeTab reports whether a tab follows an alias, a text in quotes or the sign of a block of text, which SnakeYAML refuses, too.
+func (f *flattener) beforeTab(node *yaml.Node) bool {
+	if node.Line < 1 || node.Line > len(f.lines) {
+		return false
+	}
+	first := []rune(f.lines[node.Line-1])
+	rest := string(first[min(max(node.Column-1, 0), len(first)):])
+	end := -1
+	switch {
+	case node.Kind == yaml.AliasNode:
+		end = 1 + len(node.Value)
+	case node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		if end = strings.IndexAny(rest, "|>"); end >= 0 {
+			end += len(rest[end:]) - len(strings.TrimLeft(rest[end:], "|>+-0123456789"))
+		}
+	case node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		rest += "\n" + strings.Join(f.lines[node.Line:], "\n")
+		end = closingQuote(rest)
+	}
+	return end >= 0 && end <= len(rest) && strings.HasPrefix(strings.TrimLeft(rest[end:], " "), "\t")
+}
+
+// closingQuote returns where a text in quotes has ended, or -1. A tag or an anchor may stand before it.
+func closingQuote(s string) int {
+	start := strings.IndexAny(s, "\"'")
+	if start < 0 {
+		return -1
+	}
+	for i := start + 1; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && s[start] == '"', s[i] == '\'' && s[start] == '\'' && strings.HasPrefix(s[i+1:], "'"):
+			i++
+		case s[i] == s[start]:
+			return i + 1
+		}
+	}
+	return -1
+}
+
 // afterTab reports whether a tab separates a value from what stands before it, which SnakeYAML refuses.
 func (f *flattener) afterTab(node *yaml.Node) bool {
 	if f.lines == nil {
@@ -293,6 +345,7 @@ func (f *flattener) afterTab(node *yaml.Node) bool {
 func (f *flattener) mapping(key string, node *yaml.Node) error {
 	seen := make(map[string]*yaml.Node, len(node.Content)/2)
 	var merged []*yaml.Node
+	ranges := map[string][2]int{} // of entries, by elements in brackets
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name, value := node.Content[i], node.Content[i+1]
 		if name.ShortTag() == "!!merge" {
@@ -307,8 +360,15 @@ func (f *flattener) mapping(key string, node *yaml.Node) error {
 			return f.fault(name, fmt.Sprintf("the key %q stands here twice (first in line %d)", name.Value, before.Line))
 		}
 		seen[known] = name
+		if old, twice := ranges[element]; twice { // the text "[0]" and the number 0: the later one counts
+			f.entries = remove(f.entries, ranges, old)
+		}
+		start := len(f.entries)
 		if err := f.node(inside(key, element), value); err != nil {
 			return err
+		}
+		if strings.HasPrefix(element, "[") {
+			ranges[element] = [2]int{start, len(f.entries)}
 		}
 	}
 	for _, m := range merged {
@@ -317,6 +377,16 @@ func (f *flattener) mapping(key string, node *yaml.Node) error {
 		}
 	}
 	return nil
+}
+
+// remove takes entries out of a list, of which others are known by where they stand.
+func remove(entries []entry, ranges map[string][2]int, old [2]int) []entry {
+	for name, of := range ranges {
+		if of[0] >= old[1] {
+			ranges[name] = [2]int{of[0] - old[1] + old[0], of[1] - old[1] + old[0]}
+		}
+	}
+	return slices.Delete(entries, old[0], old[1])
 }
 
 // inside is the key of an element of a mapping, an empty one, too.
@@ -376,6 +446,9 @@ func (f *flattener) merge(key string, node *yaml.Node, seen map[string]*yaml.Nod
 // element returns a mapping's key as an element of a path, and what tells it apart from others: what is not a text is bracketed.
 // In a list Spring can use texts only.
 func (f *flattener) element(name *yaml.Node) (element, known string, err error) {
+	if err := f.checkTabs(name); err != nil {
+		return "", "", err
+	}
 	value, k, err := f.javaText(name, 0)
 	switch {
 	case k == text || err != nil:
