@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -205,10 +206,13 @@ func TestSIGTERMDeregistersAndExitsWithZero(t *testing.T) {
 		t.Skip("there are no such signals on Windows")
 	}
 	server := eurekatest.NewServer(t)
-	p := start(t, nil, nil, against(server, "leaver", "--eureka.instance.drain-period=1s")...)
+	p := start(t, nil, nil, against(server, "leaver", "--eureka.instance.drain-period=5s")...)
 	require.Eventually(t, func() bool { return server.Only("leaver") != nil }, 10*time.Second, 5*time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	require.Eventually(t, func() bool { i := server.Only("leaver"); return i != nil && i.Status.String() == "DOWN" }, 5*time.Second, time.Millisecond)
+	saidDown := func(r eurekatest.Request) bool {
+		return r.Method == http.MethodPost && strings.Contains(r.Body, `"status":"DOWN"`)
+	}
+	require.Eventually(t, func() bool { return slices.ContainsFunc(server.Requests(), saidDown) }, 10*time.Second, 5*time.Millisecond, "it is in what was sent, however late the test looks")
 	status, _, _ := p.get("/hello")
 	require.Equal(t, http.StatusOK, status, "it serves while callers notice")
 	require.Equal(t, 0, p.wait())
