@@ -85,7 +85,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // stranger says why a request is not from a program of this machine, "" when it is. A browser here may be told by any site what to
 // send, and a proxy here may pass on what comes from anywhere.
 func stranger(r *http.Request) string {
-	if peer, err := netip.ParseAddrPort(inbound.Peer(r)); err != nil || !peer.Addr().Unmap().IsLoopback() {
+	if peer, err := netip.ParseAddrPort(inbound.Peer(r)); err != nil || !peer.Addr().IsLoopback() {
 		return "the connection comes from elsewhere"
 	}
 	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
@@ -115,7 +115,7 @@ func local(hostport string) bool {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && ip.IsLoopback()
 }
 
 // read returns the body, decompressed; or the status to answer, and why.

@@ -161,6 +161,17 @@ func TestAReaderSeesATraceAsItWasWhileOthersAdd(t *testing.T) {
 	require.Len(t, seen.Spans, 801)
 }
 
+func TestWhatAReaderHasIsItsOwn(t *testing.T) {
+	store := traces.New(100)
+	for i := range 3 {
+		store.Add([]traces.Span{span(1, i+1)})
+	}
+	seen, _ := store.Trace(span(1, 0).Trace)
+	seen.Spans = append(seen.Spans, traces.Span{Service: "mine"})
+	store.Add([]traces.Span{span(1, 4)})
+	require.Equal(t, "mine", seen.Spans[3].Service)
+}
+
 func TestNewsComesWithEachAdd(t *testing.T) {
 	store := traces.New(100)
 	news, version := store.News(), store.Version()

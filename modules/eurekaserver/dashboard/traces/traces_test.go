@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -187,6 +188,16 @@ func TestAnExportThatIsNoneIsRefusedInWords(t *testing.T) {
 			require.Empty(t, store.Traces())
 		})
 	}
+}
+
+func TestABombIsReadNoFurtherThanItMay(t *testing.T) {
+	bomb := bytes.Repeat(zipped(t, make([]byte, 1<<20)), 1024) // a gigabyte
+	require.Less(t, len(bomb), 2<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	require.Equal(t, 413, post(traces.NewHandler(traces.New(100)), bomb, "Content-Encoding", "gzip").Code)
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
 }
 
 func TestSpansWithoutIdentityAreRefusedAndTheOthersTaken(t *testing.T) {
