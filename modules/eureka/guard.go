@@ -27,9 +27,9 @@ func (d *draft) doubt(now time.Time) {
 	for _, one := range d.before.doubts {
 		doubted[[2]string{one.app, one.id}] = true // its absence is repeated now
 	}
-	nothing := len(d.next.apps) == 0
-	for name, before := range d.before.apps {
-		listed := d.next.apps[name].places()
+	nothing := d.next.apps.len() == 0
+	for name, before := range d.before.apps.all() {
+		listed := d.next.apps.get(name).places()
 		var lost []entry
 		fresh := 0
 		for at, i := range before.set.All {
@@ -47,10 +47,10 @@ func (d *draft) doubt(now time.Time) {
 		for _, e := range lost {
 			instance := *e.instance
 			instance.Doubtful = true
-			app := d.next.apps[name]
+			app := d.next.apps.get(name)
 			if app == nil {
 				app = &application{}
-				d.next.apps[name] = app
+				d.next.apps.put(name, app)
 			}
 			app.add(entry{&instance, e.names})
 			d.next.hold(name, e.names)

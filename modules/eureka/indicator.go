@@ -21,8 +21,8 @@ func NewIndicator(replica *Replica, registrar *Registrar, interval time.Duration
 		if s == nil {
 			return health.Result{Status: health.Up, Description: "Eureka discovery client has not yet successfully connected to a Eureka server"}
 		}
-		applications := make(map[string]int, len(s.apps))
-		for name, app := range s.apps {
+		applications := make(map[string]int, s.apps.len())
+		for name, app := range s.apps.all() {
 			applications[name] = len(app.set.All)
 		}
 		result.Details = map[string]any{"applications": applications}

@@ -267,7 +267,7 @@ func (r *Replica) look(ctx context.Context) error {
 }
 
 func (r *Replica) fetch(ctx context.Context, before *snapshot) (*snapshot, error) {
-	if before == nil || len(before.apps) == 0 || r.cfg.DisableDelta || r.cfg.SingleVIP != "" {
+	if before == nil || before.apps.len() == 0 || r.cfg.DisableDelta || r.cfg.SingleVIP != "" {
 		return r.fetchAll(ctx, before)
 	}
 	if len(before.doubts) > 0 && r.full.allowed(time.Now()) {

@@ -11,12 +11,12 @@ import (
 
 // snapshot is the registry at one moment. It is immutable; the next one shares what did not change.
 type snapshot struct {
-	apps     map[string]*application   // upper-case name
-	holders  map[string][]string       // service → names of the applications that have had instances of it, sorted
-	sets     map[string]*discovery.Set // lower-case VIP, then lower-case application name where no VIP has it
-	services []string                  // the keys of sets, sorted
-	counts   wire.StatusCounts         // of what the server lists
-	onlyUp   bool                      // sets hold nothing else
+	apps     table[application]   // by upper-case name
+	holders  map[string][]string  // service → names of the applications that have had instances of it, sorted
+	sets     table[discovery.Set] // by lower-case VIP, then lower-case application name where no VIP has it
+	services []string             // the names of sets, sorted
+	counts   wire.StatusCounts    // of what the server lists
+	onlyUp   bool                 // sets hold nothing else
 	doubts   []doubt
 	taken    time.Time
 }
@@ -132,16 +132,16 @@ func (a *application) grown(list []*discovery.Instance, i *discovery.Instance) [
 
 // entry returns what is listed of an instance.
 func (s *snapshot) entry(app, id string) entry {
-	a := s.apps[app]
+	a := s.apps.get(app)
 	return a.entry(a.find(id))
 }
 
 // find returns the set of a service, whatever the case of its name.
 func (s *snapshot) find(service string) *discovery.Set {
-	if set, ok := s.sets[service]; ok {
+	if set := s.sets.get(service); set != nil {
 		return set
 	}
-	return s.sets[lower(service)]
+	return s.sets.get(lower(service))
 }
 
 // set collects the instances of a service; nil when there are none. A name that is a VIP means that VIP; one that is an
@@ -150,7 +150,7 @@ func (s *snapshot) set(service string) *discovery.Set {
 	var vip, app []*discovery.Instance
 	holders := s.holders[service]
 	for _, name := range holders {
-		if a := s.apps[name]; a != nil {
+		if a := s.apps.get(name); a != nil {
 			byVIP, byApp := a.called(service, s.onlyUp)
 			vip, app = joined(vip, byVIP), joined(app, byApp)
 		}
@@ -164,7 +164,7 @@ func (s *snapshot) set(service string) *discovery.Set {
 	case len(holders) > 1:
 		return discovery.SetOf(vip) // two applications may use the same id
 	}
-	if a := s.apps[holders[0]]; len(vip) == len(a.set.All) {
+	if a := s.apps.get(holders[0]); len(vip) == len(a.set.All) {
 		return &a.set
 	}
 	return discovery.UniqueSet(vip)
@@ -184,19 +184,19 @@ func (t translation) full(all *Applications, before *snapshot, now time.Time) *s
 		before = &snapshot{}
 	}
 	next := &snapshot{
-		apps: make(map[string]*application, len(all.Applications)), holders: make(map[string][]string, len(all.Applications)),
-		sets: make(map[string]*discovery.Set, len(all.Applications)), taken: now, onlyUp: t.onlyUp,
+		apps: newTable[application](len(all.Applications)), holders: make(map[string][]string, len(all.Applications)),
+		sets: newTable[discovery.Set](len(all.Applications)), taken: now, onlyUp: t.onlyUp,
 	}
 	for n := range all.Applications {
 		from := &all.Applications[n]
 		name, many := upper(from.Name), len(from.Instances)
-		was := before.apps[name]
+		was := before.apps.get(name)
 		known := was.places()
-		app := next.apps[name]
+		app := next.apps.get(name)
 		if app == nil {
 			app = &application{}
 			app.set.All = make([]*discovery.Instance, 0, many)
-			next.apps[name] = app
+			next.apps.put(name, app)
 		}
 		at := app.places()
 		for _, i := range from.Instances {
@@ -213,11 +213,11 @@ func (t translation) full(all *Applications, before *snapshot, now time.Time) *s
 			app.add(e)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(next.apps)) {
-		app := next.apps[name]
-		if was := before.apps[name]; app.same(was) {
+	for _, name := range next.apps.names() {
+		app := next.apps.get(name)
+		if was := before.apps.get(name); app.same(was) {
 			app = was
-			next.apps[name] = was
+			next.apps.put(name, was)
 		}
 		var of *names
 		for at, i := range app.set.All {
@@ -254,7 +254,7 @@ func (s *snapshot) hold(app string, names *names) {
 // harm.
 func (t translation) delta(changes *Applications, before *snapshot, now time.Time) *snapshot {
 	next := *before
-	next.taken, next.apps = now, maps.Clone(before.apps)
+	next.taken, next.apps = now, before.apps.copy()
 	d := &draft{next: &next, before: before, touched: make(map[string]bool, len(changes.Applications))}
 	for n := range changes.Applications {
 		from := &changes.Applications[n]
@@ -271,9 +271,7 @@ func (t translation) delta(changes *Applications, before *snapshot, now time.Tim
 	}
 	d.settle(changes.Hash, now)
 	if len(d.touched) > 0 {
-		if next.sets = maps.Clone(before.sets); next.sets == nil {
-			next.sets = map[string]*discovery.Set{}
-		}
+		next.sets = before.sets.copy()
 	}
 	d.finish()
 	return &next
@@ -304,7 +302,7 @@ const fewLooks = 8
 func (d *draft) look(name, id string) int {
 	app := &d.app
 	if app.application == nil || app.name != name {
-		*app = opened{application: d.next.apps[name], was: d.before.apps[name], name: name}
+		*app = opened{application: d.next.apps.get(name), was: d.before.apps.get(name), name: name}
 		if app.was == nil {
 			app.was = &application{}
 		}
@@ -330,7 +328,7 @@ func (d *draft) change() *application {
 	if app.application == app.was {
 		app.application = &application{names: app.was.names, each: slices.Clone(app.was.each)}
 		app.set.All = slices.Clone(app.was.set.All)
-		d.next.apps[app.name] = app.application
+		d.next.apps.put(app.name, app.application)
 	}
 	return app.application
 }
@@ -404,30 +402,30 @@ func (d *draft) touch(names *names) {
 func (d *draft) finish() {
 	s := d.next
 	for name := range d.holes {
-		app := &application{}
-		for at, i := range s.apps[name].set.All {
+		app, holed := &application{}, s.apps.get(name)
+		for at, i := range holed.set.All {
 			if i != nil {
-				app.add(s.apps[name].entry(at))
+				app.add(holed.entry(at))
 			}
 		}
-		if s.apps[name] = app; len(app.set.All) == 0 {
-			delete(s.apps, name)
+		if s.apps.put(name, app); len(app.set.All) == 0 {
+			s.apps.drop(name)
 		}
 	}
 	same := true
 	for service := range d.touched {
-		set, old := s.set(service), d.before.sets[service]
+		set, old := s.set(service), d.before.sets.get(service)
 		switch {
 		case set == nil:
-			delete(s.sets, service)
+			s.sets.drop(service)
 		case old != nil && slices.Equal(old.All, set.All):
-			s.sets[service] = old
+			s.sets.put(service, old)
 		default:
-			s.sets[service] = set
+			s.sets.put(service, set)
 			same = same && old != nil
 		}
 	}
-	if !same || len(s.sets) != len(d.before.sets) || s.services == nil {
-		s.services = slices.Sorted(maps.Keys(s.sets))
+	if !same || s.sets.len() != d.before.sets.len() || s.services == nil {
+		s.services = s.sets.names()
 	}
 }

@@ -45,7 +45,7 @@ func (r *Replica) Watch(ctx context.Context, fn func(Change)) error {
 func (s *snapshot) since(earlier *snapshot) []Change {
 	var changes []Change
 	for _, service := range s.services {
-		now, before := s.sets[service], earlier.sets[service]
+		now, before := s.sets.get(service), earlier.sets.get(service)
 		if now == before {
 			continue
 		}
@@ -68,8 +68,8 @@ func (s *snapshot) since(earlier *snapshot) []Change {
 		changes = append(changes, change)
 	}
 	for _, service := range earlier.services {
-		if s.sets[service] == nil {
-			changes = append(changes, Change{Service: service, Removed: slices.Clone(earlier.sets[service].All)})
+		if s.sets.get(service) == nil {
+			changes = append(changes, Change{Service: service, Removed: slices.Clone(earlier.sets.get(service).All)})
 		}
 	}
 	return changes
@@ -84,8 +84,10 @@ func byID(set *discovery.Set, id string) *discovery.Instance {
 
 // Application returns the instances of an application as last fetched, or nil; its name ignores case.
 func (r *Replica) Application(name string) *discovery.Set {
-	if s := r.now.Load(); s != nil && s.apps[upper(name)] != nil {
-		return &s.apps[upper(name)].set
+	if s := r.now.Load(); s != nil {
+		if app := s.apps.get(upper(name)); app != nil {
+			return &app.set
+		}
 	}
 	return nil
 }
@@ -107,7 +109,7 @@ func (r *Replica) called(vip string, among func(*names) []string) *discovery.Set
 	}
 	var all []*discovery.Instance
 	for _, name := range s.holders[lower(vip)] {
-		app := s.apps[name]
+		app := s.apps.get(name)
 		if app == nil {
 			continue
 		}
@@ -127,7 +129,7 @@ func (r *Replica) called(vip string, among func(*names) []string) *discovery.Set
 func (r *Replica) InstanceByID(id string) *discovery.Instance {
 	if s := r.now.Load(); s != nil {
 		for _, service := range s.services {
-			if i := s.sets[service].ByID(id); i != nil {
+			if i := s.sets.get(service).ByID(id); i != nil {
 				return i
 			}
 		}
