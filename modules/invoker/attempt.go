@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/archimedes-go/archimedes/modules/internal/inbound"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 	"github.com/archimedes-go/archimedes/modules/telemetry"
@@ -18,14 +20,22 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	instance := pick.Instance()
 	request, bound, had := c.prepare(pick)
 	about := telemetry.Attempt{Template: c.template, Service: c.request.URL.Hostname(), Instance: instance.ID, Zone: instance.Zone, Resend: c.sent}
-	ctx, span := c.tracer.Start(request.Context(), request, about)
+	to := c.to
+	var span trace.Span
+	to.Context, span = c.tracer.Start(to.Context, request, about)
 	measured := c.meter.Begin(request, about)
 	c.sent++
-	if ctx != request.Context() {
-		request = request.WithContext(ctx)
-	}
 	began := time.Now()
+	if plain(request) {
+		to.begin(began)
+	}
 	response, err := c.transport(c.own.tls).RoundTrip(request)
+	if late := to.end(); late != nil {
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		err = late
+	}
 	if bound != nil && !bound.came() && err == nil {
 		_ = response.Body.Close() // the clock was faster: nothing could be read any more
 		err = errAttempt
@@ -38,10 +48,10 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 		}
 	}
 	c.paid = bound != nil && bound.paid.Load()
-	outcome := loadbalancer.Outcome{Took: time.Since(began), Err: err, Call: &c.about}
+	outcome := loadbalancer.Outcome{Took: time.Since(began), Err: err, Call: &to.about}
 	switch {
 	case err != nil:
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := context.Cause(to.Context); cause != nil {
 			err = cause // errAttempt, or the caller's own
 		}
 		response, failure = nil, err
@@ -52,7 +62,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 		}
 	}
 	c.tracer.End(span, response, err)
-	measured.End(ctx, response, err)
+	measured.End(to, response, err)
 	if failure != nil {
 		outcome.Failed, outcome.Unsent = true, nothingSent(failure)
 		outcome.Unknown = c.givenUp(failure, had) || c.outlived(failure)
@@ -94,12 +104,16 @@ func (c *call) givenUp(failure error, had time.Duration) bool {
 // use the rest of the caller's time; bound then is not nil. had is how long it may take at the most, 0 for any time.
 func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *attemptBound, had time.Duration) {
 	instance := pick.Instance()
-	to := newTarget(c.request.Context(), c.request.URL, instance)
+	to := c.to
+	if to.instance != nil {
+		to = &target{about: to.about} // it is an earlier attempt's
+		c.to = to
+	}
+	to.Context, to.url, to.instance = c.request.Context(), *c.request.URL, instance
 	to.url.Scheme, to.url.Host = c.own.place(instance, c.request.URL.Scheme == "https")
-	c.to = to
-	ctx := to.context()
+	to.clock = c.clockOf(c.own.tls)
 	limit, share := c.own.perNode, false
-	if deadline, ok := ctx.Deadline(); ok {
+	if deadline, ok := to.Deadline(); ok {
 		left := time.Until(deadline)
 		had = left
 		if pick.Left() > 0 && c.goesOn(pick) {
@@ -113,20 +127,23 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *at
 		if had == 0 || limit < had {
 			had = limit
 		}
-		ctx, bound = c.bound(ctx, pick, limit, share)
+		to.Context, bound = c.bound(to.Context, pick, limit, share)
 	}
-	request = c.request.WithContext(ctx)
+	request = c.request.WithContext(to)
 	request.URL, request.Host = &to.url, ""
 	if c.tracer != nil || request.Header == nil || len(c.own.header) > 0 || c.own.deadline != "" || pick.Marks() {
 		request.Header = merged(c.request.Header, c.own.header)
-		inbound.SetDeadline(ctx, request.Header, c.own.deadline)
+		inbound.SetDeadline(to, request.Header, c.own.deadline)
 		pick.Mark(request.Header, c.request.URL)
 	}
 	switch {
 	case c.body != nil:
-		request.Body, request.GetBody = c.body, c.untouched
+		request.Body, request.GetBody = c.body.now, c.body.untouched
 	case c.copied != nil:
 		request.Body, c.copied = c.copied, nil
+	}
+	if !plain(request) {
+		to.follow()
 	}
 	return request, bound, had
 }
@@ -158,7 +175,8 @@ type attemptBound struct {
 func (c *call) bound(ctx context.Context, pick loadbalancer.Pick, limit time.Duration, share bool) (context.Context, *attemptBound) {
 	b := &attemptBound{limit: limit}
 	if share {
-		b.share = func() bool { return pick.MayRetry(c.own.everyNode) }
+		everyNode := c.own.everyNode // c stays where it is cheap: nothing here may hold it
+		b.share = func() bool { return pick.MayRetry(everyNode) }
 		if c.own.perNode > 0 {
 			b.rest = c.own.perNode - limit
 		}

@@ -10,6 +10,40 @@ import (
 	"time"
 )
 
+// stream is a body that cannot be replayed: the attempts of a call have it one after the other.
+type stream struct{ now *heldBody }
+
+// leave leaves closing to the transport, which may go on sending the body while the answer is read.
+func (s *stream) leave() {
+	if s != nil {
+		s.now.leave()
+	}
+}
+
+// release closes the body.
+func (s *stream) release() {
+	if s != nil {
+		s.now.release()
+	}
+}
+
+// move gives a body of which nothing was read to the next attempt.
+func (s *stream) move() bool {
+	next, ok := s.now.move()
+	if ok {
+		s.now = next
+	}
+	return ok
+}
+
+// untouched is the GetBody of a stream: net/http asks for it when a connection that it reused turns out to be closed.
+func (s *stream) untouched() (io.ReadCloser, error) {
+	if !s.move() {
+		return nil, errBodySpent
+	}
+	return s.now, nil
+}
+
 // heldBody is a stream as the body of one attempt. A transport closes it when a dial fails; it stays open then, since the next instance
 // must get it whole.
 type heldBody struct {
@@ -49,25 +83,19 @@ func (b *heldBody) Close() error {
 	return nil
 }
 
-// leave leaves closing to the transport, which may go on sending the body while the answer is read.
 func (b *heldBody) leave() {
-	if b == nil {
-		return
-	}
 	b.left.Store(true)
 	if b.closed.Load() {
 		b.release()
 	}
 }
 
-// release closes the body.
 func (b *heldBody) release() {
-	if b != nil && b.state.Load() != moved {
+	if b.state.Load() != moved {
 		b.once.Do(func() { _ = b.body.Close() })
 	}
 }
 
-// move gives a body of which nothing was read to the next attempt.
 func (b *heldBody) move() (*heldBody, bool) {
 	if !b.state.CompareAndSwap(fresh, moved) {
 		return nil, false
@@ -79,11 +107,7 @@ func (b *heldBody) move() (*heldBody, bool) {
 // was possible.
 func (c *call) rewind() (ok bool) {
 	if c.body != nil {
-		var next *heldBody
-		if next, ok = c.body.move(); ok {
-			c.body = next
-		}
-		return ok
+		return c.body.move()
 	}
 	if c.request.GetBody == nil || c.copied != nil {
 		return true
@@ -102,16 +126,6 @@ func (c *call) unwind() {
 		_ = c.copied.Close()
 		c.copied = nil
 	}
-}
-
-// untouched is the GetBody of a stream: net/http asks for it when a connection that it reused turns out to be closed.
-func (c *call) untouched() (io.ReadCloser, error) {
-	next, ok := c.body.move()
-	if !ok {
-		return nil, errBodySpent
-	}
-	c.body = next
-	return next, nil
 }
 
 // wholeBody is a body that was read to its end.

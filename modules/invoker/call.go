@@ -25,11 +25,10 @@ type call struct {
 	template string
 	whole    bool // the body is read as part of an attempt
 
-	body     *heldBody     // of a stream, which cannot be replayed; else nil
+	body     *stream       // nil: it can be replayed, or there is none
 	copied   io.ReadCloser // for the next attempt, of a body that can be replayed
-	to       *target
+	to       *target       // of the latest attempt, or the next one
 	tried    []string
-	about    loadbalancer.Call // for the balancer's metrics
 	attempts []Attempt
 	hops     int  // instances after the first
 	same     int  // further attempts at the instance tried last
@@ -62,11 +61,11 @@ func (c *call) run() (*http.Response, error) {
 // tries makes attempts until one answers.
 func (c *call) tries(ctx context.Context) (*http.Response, error) {
 	if c.request.Body != nil && c.request.Body != http.NoBody && c.request.GetBody == nil {
-		c.body = &heldBody{body: c.request.Body}
+		c.body = &stream{&heldBody{body: c.request.Body}}
 	}
 	want := c.own.wanted(c.request.URL.Hostname(), c.request.Header)
-	c.about = loadbalancer.Call{Method: methodOf(c.request), Template: c.template, Path: c.request.URL.Path}
-	want.Secure, want.Call, want.URL = c.request.URL.Scheme == "https", &c.about, c.request.URL
+	c.to = &target{about: loadbalancer.Call{Method: methodOf(c.request), Template: c.template, Path: c.request.URL.Path}}
+	want.Secure, want.Call, want.URL = c.request.URL.Scheme == "https", &c.to.about, c.request.URL
 	pick, err := c.balancer.Pick(ctx, want)
 	if err != nil {
 		closeBody(c.request)

@@ -177,7 +177,9 @@ type core struct {
 	http     http.RoundTripper
 	tls      *tls.Config
 	bundle   *ssl.Bundle
+	foreign  bool       // http is the user's
 	own      transports // for calls with TLS settings of their own
+	clock    *clock     // of attempts over transports that are not the user's
 	log      *slog.Logger
 	defaults []Option // that calls begin with
 
@@ -249,13 +251,14 @@ func NewPlain(cfg Config, options ...ClientOption) *Plain {
 func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, options []ClientOption) *core {
 	c := &core{
 		readTimeout: cfg.ReadTimeout, off: "spring.cloud.loadbalancer.enabled is false", log: slog.New(slog.DiscardHandler),
-		cfg: cfg, dials: transport, options: options,
+		cfg: cfg, dials: transport, options: options, clock: newClock(cfg.ReadTimeout),
 	}
 	for _, o := range options {
 		o(c)
 	}
 	switch {
 	case c.http != nil:
+		c.foreign = true
 	case c.bundle != nil:
 		c.http = c.bundle.Transport(func(own *tls.Config) *http.Transport { return transport(cfg, own) })
 	default:
@@ -317,6 +320,14 @@ func (c *core) transport(own *tls.Config) http.RoundTripper {
 		return c.http
 	}
 	return c.own.of(own)
+}
+
+// clockOf returns what bounds the wait for headers on that transport; nil: the transport is the user's, and bounds it or not.
+func (c *core) clockOf(own *tls.Config) *clock {
+	if own == nil && c.foreign {
+		return nil
+	}
+	return c.clock
 }
 
 func (c *Client) settings() *settings         { return &c.own }

@@ -93,6 +93,7 @@ func (c *call) second(first *branch, want *loadbalancer.Request, ended chan<- *b
 // branch begins an attempt that can be cancelled by itself.
 func (c *call) branch(pick loadbalancer.Pick, ended chan<- *branch) *branch {
 	b := &branch{call: *c, pick: pick}
+	b.to = &target{about: c.to.about}
 	c.copied, b.attempts = nil, nil
 	c.sent++
 	ctx, cancel := context.WithCancelCause(c.request.Context())

@@ -249,7 +249,7 @@ func TestTheReadTimeoutBoundsEachAttempt(t *testing.T) {
 	t.Cleanup(func() { close(gone) })
 	well := startNode(t, status(200))
 	cfg := invoker.DefaultConfig()
-	cfg.ReadTimeout = 50 * time.Millisecond
+	cfg.ReadTimeout = 500 * time.Millisecond
 	b, err := loadbalancer.New(loadbalancer.Config{Service: loadbalancer.Service{Strategy: "first"}}, discovery.Static{"stock": discovery.NewSet(silent.instance("silent"), well.instance("well"))},
 		loadbalancer.WithFactories(loadbalancer.Factory{Name: "first", New: func(string) loadbalancer.Strategy { return first{} }}))
 	require.NoError(t, err)

@@ -13,30 +13,23 @@ import (
 	"time"
 
 	"github.com/archimedes-go/archimedes/modules/discovery"
+	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 )
 
 // target is what an attempt tells the transport, what the transport tells the attempt, and what a response tells its caller,
 // through the context, which it is itself; that and the URL are here since what is allocated together costs less.
 type target struct {
-	context.Context
+	context.Context // what the attempt is made in
+	wait
 	url      url.URL
 	instance *discovery.Instance
 	dial     time.Duration // bound of a dial
-	reused   atomic.Bool   // whether the connection served a call before
-	trace    httptrace.ClientTrace
+	reused   atomic.Bool   // whether the connection served a call before, where net/http would not see to that itself
+	about    loadbalancer.Call
 	attempts []Attempt // of the call, that failed before its answer
 }
 
 type targetKey struct{}
-
-// newTarget returns the target of an attempt at a URL, within a context.
-func newTarget(ctx context.Context, at *url.URL, instance *discovery.Instance) *target {
-	t := &target{Context: ctx, url: *at, instance: instance}
-	t.trace.GotConn = t.got
-	return t
-}
-
-func (t *target) got(info httptrace.GotConnInfo) { t.reused.Store(info.Reused) }
 
 // Value implements [context.Context].
 func (t *target) Value(key any) any {
@@ -46,8 +39,26 @@ func (t *target) Value(key any) any {
 	return t.Context.Value(key)
 }
 
-// context returns what the attempt is made in.
-func (t *target) context() context.Context { return httptrace.WithClientTrace(t, &t.trace) }
+// follow has the transport tell what becomes of a request that has a body, or that must not be sent twice.
+func (t *target) follow() {
+	t.Context = httptrace.WithClientTrace(t.Context, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			t.reused.Store(info.Reused)
+			t.pause() // it may be a repetition
+		},
+		WroteRequest: func(httptrace.WroteRequestInfo) { t.begin(time.Now()) },
+	})
+}
+
+// plain reports whether a request is over once its headers are sent, and net/http repeats it by itself when a connection turns out to
+// be closed: then there is nothing to follow, which costs less.
+func plain(r *http.Request) bool {
+	switch r.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return r.Body == nil || r.Body == http.NoBody
+	}
+	return false
+}
 
 func targetOf(ctx context.Context) *target {
 	t, _ := ctx.Value(targetKey{}).(*target)
@@ -76,7 +87,6 @@ func newTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
 		DialContext:           newDialer(cfg).dial,
 		TLSClientConfig:       tlsConfig,
 		TLSHandshakeTimeout:   max(cfg.ConnectTimeout, time.Second),
-		ResponseHeaderTimeout: cfg.ReadTimeout,
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConns:          0, // no limit but that of each host
 		MaxIdleConnsPerHost:   256,
@@ -85,7 +95,8 @@ func newTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
 }
 
 // instanceTransport is for instances. It speaks HTTP/1.1: a connection that an attempt gave up on is never used again, whereas
-// calls would go on sharing an HTTP/2 connection to an instance that has vanished. It takes no proxy.
+// calls would go on sharing an HTTP/2 connection to an instance that has vanished. It takes no proxy. The wait for headers is the
+// clock's.
 func instanceTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
 	t := newTransport(cfg, tlsConfig)
 	t.DialTLSContext = newDialer(cfg).secure(tlsConfig)
@@ -95,7 +106,7 @@ func instanceTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
 // plainTransport is for the world outside: HTTP/2 where it is offered, and the environment's proxy.
 func plainTransport(cfg Config, tlsConfig *tls.Config) *http.Transport {
 	t := newTransport(cfg, tlsConfig)
-	t.ForceAttemptHTTP2 = true
+	t.ForceAttemptHTTP2, t.ResponseHeaderTimeout = true, cfg.ReadTimeout
 	t.Proxy = func(r *http.Request) (*url.URL, error) {
 		proxy, err := http.ProxyFromEnvironment(r)
 		if err != nil {
@@ -164,9 +175,23 @@ func (d *dialer) limit(t *target) time.Duration {
 	return d.longest
 }
 
-// dial dials within the bound of the attempt, and the instance's address when its name does not resolve.
+// dial dials within the bound of the attempt. The time for headers begins after it.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	t := targetOf(ctx)
+	defer t.connecting()()
+	return d.reach(ctx, t, network, address)
+}
+
+// connecting stops the time for headers, if it has begun, until the function that it returns is called.
+func (t *target) connecting() (connected func()) {
+	if t == nil || !t.pause() {
+		return func() {}
+	}
+	return func() { t.begin(time.Now()) }
+}
+
+// reach dials, and dials the instance's address when its name does not resolve.
+func (d *dialer) reach(ctx context.Context, t *target, network, address string) (net.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, d.limit(t))
 	defer cancel()
 	conn, err := d.DialContext(bounded, network, address)
@@ -186,7 +211,9 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 // secure dials and shakes hands, so that a failure is known to have come before the request.
 func (d *dialer) secure(own *tls.Config) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		raw, err := d.dial(ctx, network, address)
+		t := targetOf(ctx)
+		defer t.connecting()()
+		raw, err := d.reach(ctx, t, network, address)
 		if err != nil {
 			return nil, err
 		}
@@ -198,7 +225,7 @@ func (d *dialer) secure(own *tls.Config) func(context.Context, string, string) (
 			cfg.ServerName, _, _ = net.SplitHostPort(address)
 		}
 		cfg.NextProtos = nil // HTTP/1.1
-		ctx, cancel := context.WithTimeout(ctx, d.limit(targetOf(ctx)))
+		ctx, cancel := context.WithTimeout(ctx, d.limit(t))
 		defer cancel()
 		conn := tls.Client(raw, cfg)
 		if err := conn.HandshakeContext(ctx); err != nil {
