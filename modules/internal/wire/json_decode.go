@@ -328,6 +328,7 @@ func (d *jsonDecoder) port(p *Port, otherwise Port, field string, i int) int {
 		if fault = p.set(field, text); fault != nil {
 			d.fault = fault
 		}
+		p.settle()
 		return next
 	}
 	i = d.enter(i)
@@ -357,6 +358,7 @@ func (d *jsonDecoder) port(p *Port, otherwise Port, field string, i int) int {
 		p.Enabled = false // the switch may have come later
 		d.fault = fault
 	}
+	p.settle()
 	return i
 }
 
@@ -518,9 +520,15 @@ func (d *jsonDecoder) status(to *discovery.Status, otherwise discovery.Status, i
 	return i
 }
 
+// flag reads true, false, either as text, or a number, of which 0 is false.
 func (d *jsonDecoder) flag(to *bool, otherwise bool, i int) int {
-	text, _, i := d.scalar(i)
+	text, kind, i := d.scalar(i)
 	value, ok := flag(text)
+	if !ok && kind == literal {
+		var n int64
+		n, ok = number(text)
+		value = n != 0
+	}
 	if *to = otherwise; ok {
 		*to = value
 	}

@@ -42,7 +42,8 @@ func trim(text []byte) []byte {
 	return bytes.TrimSpace(text)
 }
 
-// slowNumber reads what some languages make of large whole numbers: 1.7e12, 30.0.
+// slowNumber reads what some languages make of whole numbers: 1.7e12, 30.0, and milliseconds with a fraction, which is dropped as Netflix's
+// server does.
 func slowNumber(text []byte) (int64, bool) {
 	if len(text) == 0 || len(text) > 40 {
 		return 0, false
@@ -51,7 +52,7 @@ func slowNumber(text []byte) (int64, bool) {
 		return n, true
 	}
 	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<63 {
+	if err != nil || math.IsNaN(f) || math.Abs(f) >= 1<<63 {
 		return 0, false
 	}
 	return int64(f), true
@@ -139,15 +140,22 @@ func marker(key string, value []byte) bool {
 const emptyMap = "java.util.Collections$EmptyMap"
 
 // set takes the number of a port. One that makes no sense switches the port off, so that nobody calls what was never
-// meant. An empty text says nothing.
+// meant. An empty text says nothing. A negative number, Spring's for a program without a port, is kept until [Port.settle].
 func (p *Port) set(field string, text []byte) error {
 	n, ok := smallNumber(text)
 	switch {
-	case ok && 0 <= n && n <= 65535:
+	case ok && n <= 65535:
 		p.Number = n
 	case len(trim(text)) > 0:
 		*p = Port{}
 		return &ValueError{Field: field, Value: beginning(text), Problem: "is not a number from 0 to 65535"}
 	}
 	return nil
+}
+
+// settle switches a port off that is none.
+func (p *Port) settle() {
+	if p.Number < 0 {
+		*p = Port{}
+	}
 }

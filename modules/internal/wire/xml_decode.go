@@ -193,6 +193,7 @@ func (d *xmlDecoder) port(p *Port, otherwise Port, field string) {
 	if err := p.set(field, d.text()); err != nil {
 		d.fault = err
 	}
+	p.settle()
 }
 
 func (d *xmlDecoder) dataCenter(c *DataCenter) {
