@@ -292,6 +292,8 @@ func invalid(i *wire.Instance, app string) string {
 		return "Missing ip address"
 	case !strings.EqualFold(i.App, app):
 		return fmt.Sprintf("Mismatched appName, expecting %s but was %s", strings.ToUpper(app), strings.ToUpper(i.App))
+	case i.DataCenter.Name == "" && i.DataCenter.Nameless:
+		return "Missing dataCenterInfo Name"
 	case i.DataCenter.Name == "":
 		return "Missing dataCenterInfo"
 	case !acceptable(i.ID()) || !acceptable(i.App):
@@ -312,7 +314,7 @@ func refuse(w http.ResponseWriter, f wire.Format, text, plain string) {
 // bodies are buffers for what callers send; nothing of it is kept.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// read gives a body, unpacked when it is gzipped, to use, or answers itself.
+// read gives a body, unpacked when it is gzipped and in UTF-8, to use, or answers itself.
 func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) {
 	if r.ContentLength > limit {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -346,7 +348,7 @@ func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) 
 	case err != nil:
 		w.WriteHeader(http.StatusBadRequest)
 	default:
-		use(body.Bytes())
+		use(utf8Text(body.Bytes()))
 	}
 }
 
@@ -427,12 +429,24 @@ func (h *Handler) status(w http.ResponseWriter, r request) {
 
 func (h *Handler) metadata(w http.ResponseWriter, r request) {
 	entries := map[string]string{}
-	for key, values := range r.URL.Query() {
-		if key != "" {
-			entries[key] = values[0]
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if key = unescaped(key); key == "" {
+			continue
+		}
+		if _, there := entries[key]; !there { // the first one counts
+			entries[key] = unescaped(value)
 		}
 	}
 	h.answer(w, h.registry.UpdateMetadata(r.parts[1], r.parts[2], entries))
+}
+
+// unescaped returns a part of a query; what is no escape stands for itself, as in Netflix's server.
+func unescaped(part string) string {
+	if text, err := url.QueryUnescape(part); err == nil {
+		return text
+	}
+	return part
 }
 
 // autoScaling is for servers on AWS only.
