@@ -25,6 +25,9 @@ var (
 // maxWeight is of one instance. Every fetch of every client carries it.
 const maxWeight = 256 << 10
 
+// amazonID is where clients on AWS look for the id. A server fills it in.
+const amazonID = "instance-id"
+
 // What an instance gets that does not say how long it wants to be listed, in seconds.
 const (
 	defaultRenewal = 30
@@ -206,6 +209,9 @@ func prepare(c *wire.Instance, now time.Time) {
 		c.CountryID = 1
 	}
 	c.Coordinating = false
+	if dc := &c.DataCenter; dc.Name == wire.Amazon && dc.Metadata.Get(amazonID) == "" {
+		dc.Metadata = dc.Metadata.With(map[string]string{amazonID: c.ID()})
+	}
 }
 
 // fits reports whether the caps leave room. What is listed may always be registered again, unless it grew too much.
@@ -363,6 +369,7 @@ func (r *Registry) Renew(app, id string, renewal Renewal) (*wire.Instance, error
 	case renewal.LastDirty > stored:
 		if renewal.Replicated && renewal.Overridden != discovery.Unknown {
 			r.overrides[id] = renewal.Overridden
+			r.replace(a, l, now, func(i *wire.Instance) { i.OverriddenStatus = renewal.Overridden })
 		}
 		return nil, ErrUnknown
 	case renewal.Replicated:

@@ -277,3 +277,24 @@ func TestALogThatIsNotReadKeepsNobodyWaiting(t *testing.T) {
 	close(log.free)
 	require.NoError(t, <-done)
 }
+
+func TestAnInstanceOnAmazonHasAnID(t *testing.T) {
+	for given, want := range map[string]string{"": "web-1", "i-5": "i-5"} {
+		r := registry.New(registry.DefaultConfig())
+		i := instance("ORDERS", "web-1")
+		i.DataCenter = wire.DataCenter{Name: wire.Amazon, Metadata: discovery.NewMetadata(map[string]string{"ami-id": "a"}).With(map[string]string{"instance-id": given})}
+		require.NoError(t, r.Register(i, false))
+		require.Equal(t, "ami-id a instance-id "+want, strings.NewReplacer("[", "", "]", "", "{", "", "}", "").Replace(fmt.Sprint(r.Instance("ORDERS", "web-1").DataCenter.Metadata)), given)
+	}
+}
+
+func TestAnOverrideThatAPeerTellsWithARenewalIsShown(t *testing.T) {
+	r := registry.New(registry.DefaultConfig())
+	register(t, r, "ORDERS", "web-1")
+	_, err := r.Renew("ORDERS", "web-1", registry.Renewal{LastDirty: 2, Overridden: discovery.OutOfService, Replicated: true})
+	require.ErrorIs(t, err, registry.ErrUnknown, "the peer has a newer version")
+	require.Equal(t, discovery.OutOfService, r.Instance("ORDERS", "web-1").OverriddenStatus)
+	_, err = r.Renew("ORDERS", "web-1", registry.Renewal{})
+	require.NoError(t, err)
+	require.Equal(t, discovery.OutOfService, r.Instance("ORDERS", "web-1").Status)
+}
