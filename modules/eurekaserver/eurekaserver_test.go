@@ -138,3 +138,14 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 		require.ErrorContains(t, app.Err(), key)
 	}
 }
+
+func TestASlashTooManyBeforeThePathIsForgiven(t *testing.T) {
+	server := apptest.Start(t, starter.EurekaServer)
+	status, _, _ := ask(t, "POST", server.URL+"//eureka/apps/ORDERS", order)
+	require.Equal(t, 204, status)
+	for _, path := range []string{"//eureka/apps/", "//eureka/v2/apps/ORDERS", "/eureka//apps/ORDERS/web-1"} {
+		status, _, body := ask(t, "GET", server.URL+path, "")
+		require.Equal(t, 200, status, path)
+		require.Contains(t, body, `"web-1"`, path)
+	}
+}

@@ -25,7 +25,7 @@ func Module(c *config.Config) fx.Option {
 		return fx.Options()
 	}
 	return fx.Module("eurekaserver", fx.Provide(newConfig, newCallers, newFile, newUser, newGuard, newRegistry, newHandler,
-		newDashboardConfig, newTraces, newDashboard, web.AsMount(newMount), web.AsMount(newPage), web.AsMount(newBesidePage), web.AsMount(newCollector), health.AsIndicator(newIndicator)))
+		newDashboardConfig, newTraces, newDashboard, web.AsMount(newMount), web.AsMount(newDoubledMount), web.AsMount(newPage), web.AsMount(newBesidePage), web.AsMount(newCollector), health.AsIndicator(newIndicator)))
 }
 
 func newConfig(c *config.Config) (registry.Config, error) {
@@ -102,6 +102,11 @@ func newGuard(c *config.Config, user User) (guard, error) {
 // newMount makes no spans: clients make none of their heartbeats, so that each would be a trace of its own.
 func newMount(h *rest.Handler, behind guard) web.Mount {
 	return web.Mount{Prefix: "/eureka", Handler: behind(h), Untraced: true}
+}
+
+// newDoubledMount serves //eureka, which is what clients ask that are given http://host:8761/ and /eureka/ apart.
+func newDoubledMount(h *rest.Handler, behind guard) web.Mount {
+	return web.Mount{Prefix: "//eureka", Handler: behind(h), Untraced: true}
 }
 
 func newDashboardConfig(c *config.Config) (dashboard.Config, error) {
