@@ -70,21 +70,25 @@ const (
 	slowest  = 16 << 10         // bytes a second of an answer
 )
 
-// expectBody gives the caller a time to send its body in.
-func expectBody(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience)) // a test's recorder has none
+// promptly gives the caller a time to send its body in.
+func promptly(w http.ResponseWriter, body io.Reader) io.Reader {
+	end := time.Now().Add(patience)
+	_ = http.NewResponseController(w).SetReadDeadline(end) // a test's recorder has none
+	return &prompt{Reader: body, end: end}
 }
 
 // prompt is a body that is whole in time or not at all: each of its bytes may come in time, and the last one never.
 type prompt struct {
 	io.Reader
-	end time.Time
+	end   time.Time
+	begun bool // most bodies are whole with the first read, before the end in any case
 }
 
 func (p *prompt) Read(b []byte) (int, error) {
-	if time.Now().After(p.end) {
+	if p.begun && time.Now().After(p.end) {
 		return 0, os.ErrDeadlineExceeded
 	}
+	p.begun = true
 	return p.Reader.Read(b)
 }
 

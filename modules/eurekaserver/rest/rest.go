@@ -135,7 +135,7 @@ func (r route) fits(parts []string) bool {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) Operation {
-	parts, ok := segments(r.URL.EscapedPath())
+	parts, ok := segments(r.URL)
 	if !ok {
 		w.WriteHeader(http.StatusBadRequest)
 		return Other
@@ -163,17 +163,26 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) Operation {
 }
 
 // segments splits a path below the base and decodes each part. Double and trailing slashes do not count.
-func segments(escaped string) ([]string, bool) {
+func segments(u *url.URL) ([]string, bool) {
+	path, decode := u.Path, false
+	if u.RawPath != "" { // or nothing in it was escaped that had to be
+		path, decode = u.EscapedPath(), true
+	}
 	parts := make([]string, 0, 6)
-	for part := range strings.SplitSeq(escaped, "/") {
+	for part := range strings.SplitSeq(path, "/") {
 		if part == "" {
 			continue
 		}
-		decoded, err := url.PathUnescape(part)
-		if err != nil || !acceptable(decoded) {
+		if decode {
+			var err error
+			if part, err = url.PathUnescape(part); err != nil {
+				return nil, false
+			}
+		}
+		if !acceptable(part) {
 			return nil, false
 		}
-		parts = append(parts, decoded)
+		parts = append(parts, part)
 	}
 	if len(parts) > 0 && parts[0] == "eureka" {
 		parts = parts[1:]
@@ -186,7 +195,17 @@ func segments(escaped string) ([]string, bool) {
 
 // acceptable reports whether a part of a path, or an id, is neither a trick nor without measure.
 func acceptable(part string) bool {
-	return len(part) <= maxSegment && part != "." && part != ".." && !strings.ContainsFunc(part, unicode.IsControl)
+	return len(part) <= maxSegment && part != "." && part != ".." && !hasControl(part)
+}
+
+// hasControl reports whether a text has control characters; what is plain ASCII is looked at byte by byte.
+func hasControl(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' {
+			return strings.ContainsFunc(text[i:], unicode.IsControl)
+		}
+	}
+	return false
 }
 
 // answer is the outcome of a write: a status and nothing else.
@@ -320,8 +339,7 @@ func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) 
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	}
-	expectBody(w)
-	from := io.Reader(&prompt{r.Body, time.Now().Add(patience)})
+	from := promptly(w, r.Body)
 	if r.ContentLength < 0 {
 		from = http.MaxBytesReader(w, io.NopCloser(from), limit)
 	}
@@ -331,7 +349,7 @@ func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) 
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		from = unpacked
+		from = io.LimitReader(unpacked, limit+1)
 	}
 	body := bodies.Get().(*bytes.Buffer)
 	defer func() {
@@ -340,7 +358,7 @@ func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) 
 		}
 	}()
 	body.Reset()
-	_, err := body.ReadFrom(io.LimitReader(from, limit+1))
+	_, err := body.ReadFrom(from)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge) || int64(body.Len()) > limit:
@@ -353,7 +371,7 @@ func read(w http.ResponseWriter, r request, limit int64, use func(body []byte)) 
 }
 
 func replicated(r *http.Request) bool {
-	return r.Header.Get("x-netflix-discovery-replication") == "true"
+	return r.Header.Get("X-Netflix-Discovery-Replication") == "true"
 }
 
 // parameter returns the first value of a name in a query. A heartbeat asks for two of them: a map of all would cost more than it does.
