@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -121,7 +122,7 @@ func asksForStream(r *http.Request) bool {
 // patientBody gives each read the same time, so that a body may be long but not stall.
 type patientBody struct {
 	io.ReadCloser
-	deadline func(time.Time) error
+	writer   http.ResponseWriter // net/http's own
 	patience time.Duration
 	whole    bool
 }
@@ -130,14 +131,30 @@ type patientBody struct {
 func (b *patientBody) Read(p []byte) (int, error) {
 	b.wait()
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) && !b.whole {
-		b.whole = true
-		_ = b.deadline(time.Time{}) // or net/http's look-out for a caller that leaves would end at it
+	if err == nil {
+		return n, nil
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = &bodyError{err}
+	if !errors.Is(err, io.EOF) {
+		return n, &bodyError{err}
+	}
+	if !b.whole {
+		b.whole = true
+		b.until(time.Time{}) // or net/http's look-out for a caller that leaves would end at it
 	}
 	return n, err
+}
+
+// wait sets the time for the next read: ours, or that of net/http, which reads what a handler left.
+func (b *patientBody) wait() {
+	if !b.whole {
+		b.until(time.Now().Add(b.patience))
+	}
+}
+
+func (b *patientBody) until(t time.Time) {
+	if w, ok := b.writer.(interface{ SetReadDeadline(t time.Time) error }); ok { // where there are no deadlines nothing can stall
+		_ = w.SetReadDeadline(t) // the read fails as well
+	}
 }
 
 // bodyError is a body that could not be read: it was broken, or its caller left or stalled.
@@ -145,13 +162,6 @@ type bodyError struct{ err error }
 
 func (e *bodyError) Error() string { return "read the request's body: " + e.err.Error() }
 func (e *bodyError) Unwrap() error { return e.err }
-
-// wait sets the time for the next read: ours, or that of net/http, which reads what a handler left.
-func (b *patientBody) wait() {
-	if !b.whole {
-		_ = b.deadline(time.Now().Add(b.patience)) // where there are no deadlines nothing can stall
-	}
-}
 
 // patientListener gives each write of its connections the same time: a caller that stops reading is left, one that reads an answer
 // without an end is not.
@@ -169,11 +179,49 @@ func (l *patientListener) Accept() (net.Conn, error) {
 	return &patientConn{Conn: conn, patience: l.patience}, nil
 }
 
+// patientConn tells its connection of deadlines when they matter, since each is a change of the runtime's timers: net/http and we set
+// eleven for the reads of one request, of which there are two.
 type patientConn struct {
 	net.Conn
 	patience time.Duration
+
 	mu       sync.Mutex
-	own      bool // the one who uses the connection sets deadlines
+	own      bool      // the one who uses the connection sets deadlines of writes
+	writable time.Time // when writes end that are not written; zero while own
+	readable time.Time // when reads end
+	told     time.Time // what the connection knows of that
+	reading  atomic.Int32
+}
+
+// Read implements [net.Conn].
+func (c *patientConn) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	c.reading.Add(1)
+	err := c.tell()
+	c.mu.Unlock()
+	defer c.reading.Add(-1)
+	if err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// SetReadDeadline implements [net.Conn].
+func (c *patientConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.readable = t; c.reading.Load() == 0 {
+		return nil // the next read tells it
+	}
+	return c.tell()
+}
+
+func (c *patientConn) tell() error {
+	if c.told.Equal(c.readable) {
+		return nil
+	}
+	c.told = c.readable
+	return c.Conn.SetReadDeadline(c.readable)
 }
 
 // stretch is how much one deadline is for.
@@ -184,11 +232,7 @@ func (c *patientConn) Write(p []byte) (int, error) {
 	written := 0
 	for {
 		part := p[written:min(len(p), written+stretch)]
-		c.mu.Lock()
-		if !c.own {
-			_ = c.Conn.SetWriteDeadline(time.Now().Add(c.patience)) // the write fails as well
-		}
-		c.mu.Unlock()
+		c.grant()
 		n, err := c.Conn.Write(part)
 		if written += n; err != nil || written == len(p) {
 			return written, err
@@ -196,12 +240,19 @@ func (c *patientConn) Write(p []byte) (int, error) {
 	}
 }
 
-// SetDeadline implements [net.Conn].
-func (c *patientConn) SetDeadline(t time.Time) error {
+// grant gives the next write its time, of which a tenth may have passed.
+func (c *patientConn) grant() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.own = !t.IsZero()
-	return c.Conn.SetDeadline(t)
+	if now := time.Now(); !c.own && c.writable.Sub(now) < c.patience-c.patience/10 {
+		c.writable = now.Add(c.patience)
+		_ = c.Conn.SetWriteDeadline(c.writable) // the write fails as well
+	}
+}
+
+// SetDeadline implements [net.Conn].
+func (c *patientConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
 // SetWriteDeadline implements [net.Conn].
@@ -209,5 +260,9 @@ func (c *patientConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.own = !t.IsZero()
+	if !c.own && !c.writable.IsZero() {
+		return nil // it is ours already
+	}
+	c.writable = time.Time{}
 	return c.Conn.SetWriteDeadline(t)
 }

@@ -245,10 +245,10 @@ func limitBody(limit int64, patience time.Duration) echo.MiddlewareFunc {
 				return &http.MaxBytesError{Limit: limit}
 			}
 			if request.Body != nil && request.Body != http.NoBody {
-				body := &patientBody{ReadCloser: request.Body, deadline: http.NewResponseController(c.Response()).SetReadDeadline, patience: patience}
+				body := &patientBody{ReadCloser: request.Body, writer: bottom(c.Response()), patience: patience}
 				request.Body = body
-				if limit >= 0 {
-					request.Body = http.MaxBytesReader(bottom(c.Response()), body, limit)
+				if limit >= 0 && request.ContentLength < 0 { // net/http reads no more than the length that was told
+					request.Body = http.MaxBytesReader(body.writer, body, limit)
 				}
 				defer body.wait()
 			}

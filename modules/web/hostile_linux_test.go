@@ -157,6 +157,32 @@ func TestCallersThatDribbleAreCutOff(t *testing.T) {
 	require.Contains(t, string(text), "no need")
 }
 
+func TestAConnectionIsClosedThatIsIdleOrDribblesAfterRequestsThatWereGood(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "server.tomcat: {connection-timeout: 2s, keep-alive-timeout: 2s}", hostileRoutes)
+	t.Cleanup(s.RequireStop)
+	for name, last := range map[string]string{"idle": "", "header": "GET /hello/x HTTP/1.1\r\nX-Slow: ", "body": "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			require.NoError(t, err)
+			defer conn.Close()
+			_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+			reader := bufio.NewReader(conn)
+			for range 3 {
+				fmt.Fprint(conn, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+				response, err := http.ReadResponse(reader, nil)
+				require.NoError(t, err)
+				_, _ = io.Copy(io.Discard, response.Body)
+				require.Equal(t, http.StatusOK, response.StatusCode)
+			}
+			fmt.Fprint(conn, last)
+			_, err = io.ReadAll(reader)
+			require.NoError(t, err, "the server waits for a caller that does not go on")
+		})
+	}
+}
+
 // manyIdle is set in the process that opens connections.
 const manyIdle = "ARCHIMEDES_WEB_IDLE"
 
