@@ -27,18 +27,18 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	c.sent++
 	began := time.Now()
 	if plain(request) {
-		to.begin(began)
+		to.begin()
 	}
 	response, err := c.transport(c.own.tls).RoundTrip(request)
-	if late := to.end(); late != nil {
-		if err == nil {
-			_ = response.Body.Close()
-		}
-		err = late
-	}
+	cut := to.end()
 	if bound != nil && !bound.came() && err == nil {
-		_ = response.Body.Close() // the clock was faster: nothing could be read any more
-		err = errAttempt
+		cut = errAttempt
+	}
+	if cut != nil {
+		if err == nil {
+			_ = response.Body.Close() // the clock was faster: nothing could be read any more
+		}
+		err = cut
 	}
 	taken := false
 	if err == nil && c.whole {
@@ -70,7 +70,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	}
 	pick.Done(outcome)
 	switch {
-	case bound == nil:
+	case bound == nil || bound.cancel == nil:
 	case err != nil, taken:
 		bound.cancel(nil)
 	default:
@@ -111,7 +111,9 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *at
 	}
 	to.Context, to.url, to.instance = c.request.Context(), *c.request.URL, instance
 	to.url.Scheme, to.url.Host = c.own.place(instance, c.request.URL.Scheme == "https")
-	to.clock = c.clockOf(c.own.tls)
+	if c.cuts(c.own.tls) {
+		to.clock, to.limit = c.clock, c.readTimeout
+	}
 	limit, share := c.own.perNode, false
 	if deadline, ok := to.Deadline(); ok {
 		left := time.Until(deadline)
@@ -127,7 +129,7 @@ func (c *call) prepare(pick loadbalancer.Pick) (request *http.Request, bound *at
 		if had == 0 || limit < had {
 			had = limit
 		}
-		to.Context, bound = c.bound(to.Context, pick, limit, share)
+		bound = c.bound(pick, limit, share)
 	}
 	request = c.request.WithContext(to)
 	request.URL, request.Host = &to.url, ""
@@ -157,23 +159,25 @@ func (*attemptTimeout) Error() string   { return "no answer within the time of t
 func (*attemptTimeout) Timeout() bool   { return true }
 func (*attemptTimeout) Temporary() bool { return true }
 
-// attemptBound ends an attempt whose headers are late. When they have come it is the body: the context lives as long as that.
+// attemptBound ends an attempt whose headers are late for the sake of another one.
 type attemptBound struct {
-	io.ReadCloser
-	timer  *time.Timer
-	cancel context.CancelCauseFunc
-	ended  atomic.Bool // the wait for the headers: they came, or were late
-	limit  time.Duration
-	rest   time.Duration // until the attempt ends although its time may not go to another one; 0: until the caller's
-	share  func() bool   // asks whether another attempt may have the rest of the caller's time; nil: no need to ask
-	paid   atomic.Bool   // it may
-	alone  atomic.Bool   // nobody is to be asked any more
+	alarm
+	io.ReadCloser                         // the body, which the context outlives
+	to            *target                 // is cut
+	cancel        context.CancelCauseFunc // nil: that is enough
+	clock         *clock
+	ended         atomic.Bool // the wait for the headers: they came, or were late
+	limit         time.Duration
+	rest          time.Duration // until the attempt ends although its time may not go to another one; 0: until the caller's
+	share         func() bool   // asks whether another attempt may have the rest of the caller's time; nil: no need to ask
+	paid          atomic.Bool   // it may
+	alone         atomic.Bool   // nobody is to be asked any more
 }
 
 // bound bounds the wait for the headers. When the limit is there for the sake of another attempt, share, that attempt is asked for
 // when the time comes: without it, this one may as well go on.
-func (c *call) bound(ctx context.Context, pick loadbalancer.Pick, limit time.Duration, share bool) (context.Context, *attemptBound) {
-	b := &attemptBound{limit: limit}
+func (c *call) bound(pick loadbalancer.Pick, limit time.Duration, share bool) *attemptBound {
+	b := &attemptBound{to: c.to, clock: c.clock, limit: limit}
 	if share {
 		everyNode := c.own.everyNode // c stays where it is cheap: nothing here may hold it
 		b.share = func() bool { return pick.MayRetry(everyNode) }
@@ -181,23 +185,34 @@ func (c *call) bound(ctx context.Context, pick loadbalancer.Pick, limit time.Dur
 			b.rest = c.own.perNode - limit
 		}
 	}
-	ctx, b.cancel = context.WithCancelCause(ctx)
-	b.timer = time.AfterFunc(limit, b.late)
-	return ctx, b
+	if !c.cuts(c.own.tls) {
+		c.to.Context, b.cancel = context.WithCancelCause(c.to.Context)
+	}
+	b.clock.in(limit, b)
+	return b
 }
 
-func (b *attemptBound) late() {
+func (b *attemptBound) rings() {
 	if b.ended.Load() {
 		return
 	}
 	if !b.gives() {
 		if b.rest > 0 && !b.alone.Swap(true) {
-			time.AfterFunc(b.rest, b.late)
+			b.clock.in(b.rest, b)
 		}
 		return
 	}
 	if b.ended.CompareAndSwap(false, true) {
+		b.end()
+	}
+}
+
+// end ends the attempt.
+func (b *attemptBound) end() {
+	if b.cancel != nil {
 		b.cancel(errAttempt)
+	} else {
+		b.to.cut(errAttempt)
 	}
 }
 
@@ -215,7 +230,7 @@ func (b *attemptBound) gives() bool {
 
 // came says that the headers came, and reports whether they came in time.
 func (b *attemptBound) came() bool {
-	b.timer.Stop()
+	b.clock.stop(b)
 	return b.ended.CompareAndSwap(false, true)
 }
 
@@ -233,36 +248,66 @@ func (b *attemptBound) Close() error {
 
 // stallWatch ends a body that stalls, or is not whole in time, while it is read as part of the attempt.
 type stallWatch struct {
+	alarm
 	io.ReadCloser
-	stall *time.Timer
+	clock *clock
+	bound *attemptBound // of the attempt; nil: none
+	share bool          // the limit is there for the sake of another attempt
 	limit time.Duration // between two bytes
-	whole *time.Timer   // nil: no limit
+	whole time.Duration // when it must have ended, by the clock; 0: any time
+	read  atomic.Int64  // when something was, by the clock
+	asked atomic.Bool   // it stalled, but its time may not go to another attempt
 	late  atomic.Bool
+	ended atomic.Bool // it is closed: nothing is watched any more
 }
 
 // watch watches the body of an attempt that began then: between its bytes may pass as much time as until its headers.
 func (c *call) watch(response *http.Response, bound *attemptBound, began time.Time) *stallWatch {
-	w := &stallWatch{ReadCloser: response.Body, limit: c.readTimeout}
-	end := func() {
-		w.late.Store(true)
-		if bound != nil {
-			bound.cancel(errAttempt)
-		}
-		_ = w.ReadCloser.Close()
-	}
-	shares := bound != nil && bound.share != nil && bound.limit < w.limit
-	if shares {
+	w := &stallWatch{ReadCloser: response.Body, clock: c.clock, bound: bound, limit: c.readTimeout}
+	if w.share = bound != nil && bound.share != nil && bound.limit < w.limit; w.share {
 		w.limit = bound.limit
 	}
-	w.stall = time.AfterFunc(w.limit, func() {
-		if !shares || bound.gives() {
-			end()
-		}
-	})
+	w.read.Store(int64(c.clock.now()))
+	first := w.limit
 	if c.own.perNode > 0 {
-		w.whole = time.AfterFunc(c.own.perNode-time.Since(began), end)
+		w.whole = began.Sub(c.clock.epoch) + c.own.perNode
+		first = min(first, c.own.perNode-time.Since(began))
 	}
+	w.clock.in(first, w)
 	return w
+}
+
+func (w *stallWatch) rings() {
+	now := w.clock.now()
+	stalls := time.Duration(w.read.Load()) + w.limit
+	switch {
+	case w.ended.Load():
+		return
+	case w.whole > 0 && w.whole <= now:
+		w.end()
+		return
+	case stalls > now || w.asked.Load():
+	case !w.share || w.bound.gives():
+		w.end()
+		return
+	default:
+		w.asked.Store(true)
+	}
+	next := w.whole
+	if !w.asked.Load() && (next == 0 || stalls < next) {
+		next = stalls
+	}
+	if next > 0 {
+		w.clock.in(next-now, w)
+	}
+}
+
+func (w *stallWatch) end() {
+	w.late.Store(true)
+	if w.bound != nil && w.bound.cancel != nil {
+		w.bound.cancel(errAttempt)
+	}
+	_ = w.ReadCloser.Close()
 }
 
 func (w *stallWatch) Read(p []byte) (int, error) {
@@ -271,16 +316,17 @@ func (w *stallWatch) Read(p []byte) (int, error) {
 	case err != nil && !errors.Is(err, io.EOF) && w.late.Load():
 		err = errAttempt
 	case n > 0:
-		w.stall.Reset(w.limit)
+		w.read.Store(int64(w.clock.now()))
+		if w.asked.CompareAndSwap(true, false) {
+			w.clock.in(w.limit, w)
+		}
 	}
 	return n, err
 }
 
 // Close closes the body.
 func (w *stallWatch) Close() error {
-	w.stall.Stop()
-	if w.whole != nil {
-		w.whole.Stop()
-	}
+	w.ended.Store(true)
+	w.clock.stop(w)
 	return w.ReadCloser.Close()
 }

@@ -179,7 +179,7 @@ type core struct {
 	bundle   *ssl.Bundle
 	foreign  bool       // http is the user's
 	own      transports // for calls with TLS settings of their own
-	clock    *clock     // of attempts over transports that are not the user's
+	clock    *clock     // of attempts
 	log      *slog.Logger
 	defaults []Option // that calls begin with
 
@@ -251,7 +251,7 @@ func NewPlain(cfg Config, options ...ClientOption) *Plain {
 func newCore(cfg Config, transport func(Config, *tls.Config) *http.Transport, options []ClientOption) *core {
 	c := &core{
 		readTimeout: cfg.ReadTimeout, off: "spring.cloud.loadbalancer.enabled is false", log: slog.New(slog.DiscardHandler),
-		cfg: cfg, dials: transport, options: options, clock: newClock(cfg.ReadTimeout),
+		cfg: cfg, dials: transport, options: options, clock: newClock(),
 	}
 	for _, o := range options {
 		o(c)
@@ -322,13 +322,9 @@ func (c *core) transport(own *tls.Config) http.RoundTripper {
 	return c.own.of(own)
 }
 
-// clockOf returns what bounds the wait for headers on that transport; nil: the transport is the user's, and bounds it or not.
-func (c *core) clockOf(own *tls.Config) *clock {
-	if own == nil && c.foreign {
-		return nil
-	}
-	return c.clock
-}
+// cuts reports whether an attempt over that transport is cut by its target: a transport of the user's may know no more of contexts than
+// that Done tells their end, and bounds the wait for headers itself, or does not.
+func (c *core) cuts(own *tls.Config) bool { return own != nil || !c.foreign }
 
 func (c *Client) settings() *settings         { return &c.own }
 func (p *Plain) settings() *settings          { return &p.own }

@@ -1,196 +1,122 @@
 package invoker
 
 import (
-	"context"
-	"fmt"
+	"container/heap"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// clock ends attempts whose headers are late. All of them have the same time, so the one that began first is the first to be late,
-// and one timer serves them all; net/http's ResponseHeaderTimeout starts one for each, which is three percent of a call on loopback.
+// clock rings alarms. One timer of the runtime serves them all: most are stopped long before they are due, and a timer for each of them,
+// as net/http's ResponseHeaderTimeout starts, is three percent of a call on loopback.
 type clock struct {
-	limit time.Duration
 	epoch time.Time // what dues count from
 
-	mu      sync.Mutex
-	first   *wait // the earliest due
-	last    *wait
-	running bool // the timer
+	mu    sync.Mutex
+	set   alarms
+	timer time.Duration // when it fires; 0: never
 }
 
-func newClock(limit time.Duration) *clock { return &clock{limit: limit, epoch: time.Now()} }
-
-// wait is an attempt's wait for the headers of its answer. Without a clock it has no end. The clock's lock guards it.
-type wait struct {
-	clock         *clock
-	before, after *wait
-	due           time.Duration // since the epoch
-	listed        bool
-	late          bool
-	over          atomic.Bool // the headers came, or the attempt failed otherwise
-	fail          func()      // ends what the transport does
+// alarm is a moment that something must not reach. The clock's lock guards it.
+type alarm struct {
+	due   time.Duration
+	place int // among those that are set, from 1; 0: it is not
 }
 
-// begin starts the time of a wait, from now on, or anew.
-func (w *wait) begin(now time.Time) {
-	c := w.clock
-	if c == nil {
-		return
-	}
+func (a *alarm) its() *alarm { return a }
+
+// alarmed is what an alarm is for, and which embeds it.
+type alarmed interface {
+	its() *alarm
+	rings() // when the time has passed; perhaps also when the alarm is stopped in the same moment
+}
+
+func newClock() *clock { return &clock{epoch: time.Now()} }
+
+// now returns how long ago the epoch was.
+func (c *clock) now() time.Duration { return time.Since(c.epoch) }
+
+// in sets an alarm, or sets it anew.
+func (c *clock) in(d time.Duration, of alarmed) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if w.over.Load() || w.late {
-		return
-	}
-	c.unlist(w)
-	w.due, w.listed = now.Sub(c.epoch)+c.limit, true
-	if w.before = c.last; c.last != nil {
-		c.last.after = w
-	} else {
-		c.first = w
-	}
-	c.last = w
-	if !c.running {
-		c.running = true
-		time.AfterFunc(c.limit, c.ring)
-	}
+	c.start(d, of)
+	c.mu.Unlock()
 }
 
-// pause stops the time of a wait, until it begins anew, and reports whether it had begun.
-func (w *wait) pause() (had bool) {
-	c := w.clock
-	if c == nil {
-		return false
-	}
+// stop stops an alarm, if it is set.
+func (c *clock) stop(of alarmed) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	had = w.listed
-	c.unlist(w)
-	return had
+	c.unset(of)
+	c.mu.Unlock()
 }
 
-// end ends a wait and returns why the attempt failed, if it was late.
-func (w *wait) end() error {
-	c := w.clock
-	if c == nil {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unlist(w)
-	w.over.Store(true)
-	return w.err()
-}
-
-func (w *wait) err() error {
-	if w.late {
-		return &silence{w.clock.limit}
-	}
-	return nil
-}
-
-func (c *clock) unlist(w *wait) {
-	if !w.listed {
-		return
-	}
-	if w.before != nil {
-		w.before.after = w.after
+func (c *clock) start(d time.Duration, of alarmed) {
+	a := of.its()
+	now := c.now()
+	a.due = now + max(d, 1)
+	if a.place > 0 {
+		heap.Fix(&c.set, a.place-1)
 	} else {
-		c.first = w.after
+		heap.Push(&c.set, of)
 	}
-	if w.after != nil {
-		w.after.before = w.before
-	} else {
-		c.last = w.before
+	if c.timer == 0 || a.due < c.timer {
+		c.wake(now, a.due)
 	}
-	w.before, w.after, w.listed = nil, nil, false
 }
 
-// ring ends what is due.
+func (c *clock) unset(of alarmed) {
+	if place := of.its().place; place > 0 {
+		heap.Remove(&c.set, place-1)
+	}
+}
+
+func (c *clock) wake(now, due time.Duration) {
+	c.timer = due
+	time.AfterFunc(due-now, c.ring) // an earlier one that is still to fire will find nothing due
+}
+
 func (c *clock) ring() {
-	var late []func()
+	var due []alarmed
 	c.mu.Lock()
-	now := time.Since(c.epoch)
-	for w := c.first; w != nil && w.due <= now; w = c.first {
-		c.unlist(w)
-		w.late = true
-		if w.fail != nil {
-			late = append(late, w.fail)
-		}
+	now := c.now()
+	for len(c.set) > 0 && c.set[0].its().due <= now {
+		due = append(due, heap.Pop(&c.set).(alarmed))
 	}
-	if c.running = c.first != nil; c.running {
-		time.AfterFunc(c.first.due-now, c.ring)
+	switch {
+	case c.timer > now: // another one is to fire
+	case len(c.set) > 0:
+		c.wake(now, c.set[0].its().due)
+	default:
+		c.timer = 0
 	}
 	c.mu.Unlock()
-	for _, fail := range late {
-		fail()
+	for _, one := range due {
+		one.rings()
 	}
 }
 
-// silence is an attempt whose headers were late.
-type silence struct{ limit time.Duration }
+// alarms is a heap: the first is the next one due.
+type alarms []alarmed
 
-func (s *silence) Error() string {
-	return fmt.Sprintf("no answer's headers within %v (read-timeout)", s.limit)
-}
-func (*silence) Timeout() bool   { return true }
-func (*silence) Temporary() bool { return true }
-
-// While an attempt waits for headers, its context ends when the clock says so, and when the caller's does. net/http derives a
-// context of its own from it, and package context then does not wait for Done: it calls AfterFunc, as with any context that has it.
-
-// asks is the Done of contexts whose end is told through AfterFunc.
-var asks = make(chan struct{})
-
-// waits reports whether the clock may still end the attempt.
-func (w *wait) waits() bool { return w.clock != nil && !w.over.Load() }
-
-// Done implements [context.Context].
-func (t *target) Done() <-chan struct{} {
-	if t.waits() {
-		return asks
-	}
-	return t.Context.Done()
+func (s alarms) Len() int           { return len(s) }
+func (s alarms) Less(i, j int) bool { return s[i].its().due < s[j].its().due }
+func (s alarms) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].its().place, s[j].its().place = i+1, j+1
 }
 
-// Err implements [context.Context].
-func (t *target) Err() error {
-	if t.waits() {
-		t.clock.mu.Lock()
-		defer t.clock.mu.Unlock()
-		if err := t.err(); err != nil {
-			return err
-		}
-	}
-	return t.Context.Err()
+// Push implements [heap.Interface].
+func (s *alarms) Push(x any) {
+	one := x.(alarmed)
+	*s = append(*s, one)
+	one.its().place = len(*s)
 }
 
-// AfterFunc calls f when the context has ended; [context.AfterFunc] and contexts that are derived from this one ask for it.
-func (t *target) AfterFunc(f func()) (stop func() bool) {
-	if t.waits() {
-		t.fails(f)
-	}
-	if t.Context.Done() == nil {
-		return stopNothing
-	}
-	return context.AfterFunc(t.Context, f)
-}
-
-func stopNothing() bool { return false }
-
-// fails has f called when the wait is too long.
-func (w *wait) fails(f func()) {
-	w.clock.mu.Lock()
-	defer w.clock.mu.Unlock()
-	if w.late {
-		go f()
-		return
-	}
-	if also := w.fail; also != nil {
-		w.fail = func() { also(); f() }
-		return
-	}
-	w.fail = f
+// Pop implements [heap.Interface].
+func (s *alarms) Pop() any {
+	last := len(*s) - 1
+	one := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	one.its().place = 0
+	return one
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -152,5 +154,38 @@ func TestACallerWhoGivesUpEndsTheWaitForHeadersAndTheBody(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		<-response.Request.Context().Done()
 		require.ErrorIs(t, response.Request.Context().Err(), context.Canceled)
+	})
+}
+
+func TestCallsWithManyDeadlinesAreEachCutInTheirTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cut := make(map[string]time.Duration)
+		var mu sync.Mutex
+		began := time.Now()
+		c := calling(t, loadbalancer.DefaultConfig(), ab(), invoker.WithTransport(stub(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			mu.Lock()
+			defer mu.Unlock()
+			if cut[r.URL.Path] == 0 {
+				cut[r.URL.Path] = time.Since(began)
+			}
+			return nil, r.Context().Err()
+		})))
+		want := make(map[string]time.Duration)
+		var all sync.WaitGroup
+		for i := range 97 {
+			deadline, path := time.Duration(1+i*29%97)*time.Second, fmt.Sprint("/", i)
+			want[path] = deadline / 2
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), deadline)
+				defer cancel()
+				_, err := invoker.GetForObject[string](ctx, c, "http://stock"+path)
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		require.Equal(t, want, cut)
 	})
 }
