@@ -27,7 +27,7 @@ func (c *call) attempt(pick loadbalancer.Pick) (response *http.Response, failure
 	c.sent++
 	began := time.Now()
 	if plain(request) {
-		to.begin()
+		to.begin(began)
 	}
 	response, err := c.transport(c.own.tls).RoundTrip(request)
 	cut := to.end()

@@ -38,7 +38,7 @@ func (c *clock) now() time.Duration { return time.Since(c.epoch) }
 // in sets an alarm, or sets it anew.
 func (c *clock) in(d time.Duration, of alarmed) {
 	c.mu.Lock()
-	c.start(d, of)
+	c.start(c.now(), d, of)
 	c.mu.Unlock()
 }
 
@@ -49,9 +49,9 @@ func (c *clock) stop(of alarmed) {
 	c.mu.Unlock()
 }
 
-func (c *clock) start(d time.Duration, of alarmed) {
+// start is in of a caller who holds the lock and knows the time.
+func (c *clock) start(now, d time.Duration, of alarmed) {
 	a := of.its()
-	now := c.now()
 	a.due = now + max(d, 1)
 	if a.place > 0 {
 		heap.Fix(&c.set, a.place-1)

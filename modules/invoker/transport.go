@@ -46,7 +46,7 @@ func (t *target) follow() {
 			t.reused.Store(info.Reused)
 			t.pause() // it may be a repetition
 		},
-		WroteRequest: func(httptrace.WroteRequestInfo) { t.begin() },
+		WroteRequest: func(httptrace.WroteRequestInfo) { t.begin(time.Now()) },
 	})
 }
 
@@ -187,7 +187,7 @@ func (t *target) connecting() (connected func()) {
 	if t == nil || !t.pause() {
 		return func() {}
 	}
-	return t.begin
+	return func() { t.begin(time.Now()) }
 }
 
 // reach dials, and dials the instance's address when its name does not resolve.

@@ -18,15 +18,15 @@ type wait struct {
 	fail  func()      // ends what the transport does
 }
 
-// begin starts the time of a wait, from now on, or anew.
-func (t *target) begin() {
+// begin starts the time of a wait, from then on, or anew.
+func (t *target) begin(now time.Time) {
 	if t.clock == nil {
 		return
 	}
 	t.clock.mu.Lock()
 	defer t.clock.mu.Unlock()
 	if t.waits() && t.cause == nil {
-		t.clock.start(t.limit, t)
+		t.clock.start(now.Sub(t.clock.epoch), t.limit, t)
 	}
 }
 
