@@ -76,7 +76,7 @@ func main() {
 				mark = " OVER"
 			}
 		case r.budget > 0:
-			budget = fmt.Sprintf("≤ %.2g", r.budget)
+			budget = fmt.Sprintf("≤ %.3g", r.budget)
 			if ratio > r.budget {
 				mark = " OVER"
 			}
@@ -88,7 +88,7 @@ func main() {
 		if r.note != nil {
 			note = "; " + r.note()
 		}
-		fmt.Printf("| %s | %s %s%s | %s %s | %.2g | %s%s |\n", r.what, r.ours, r.figure(a), note, r.beside, r.figure(b), ratio, budget, mark)
+		fmt.Printf("| %s | %s %s%s | %s %s | %.3g | %s%s |\n", r.what, r.ours, r.figure(a), note, r.beside, r.figure(b), ratio, budget, mark)
 	}
 	if over > 0 {
 		fmt.Fprintf(os.Stderr, "%d over budget\n", over)
