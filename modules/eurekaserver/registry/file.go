@@ -91,7 +91,7 @@ func (r *Registry) restore(saved *wire.Application) {
 		if before != nil || !r.fits(app, nil, i) {
 			continue
 		}
-		r.texts.compact(i)
+		i.Compact()
 		if app == nil {
 			app = r.open(i.App)
 		}

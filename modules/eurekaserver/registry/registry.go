@@ -3,7 +3,6 @@ package registry
 import (
 	"cmp"
 	"errors"
-	"hash/maphash"
 	"log/slog"
 	"slices"
 	"strings"
@@ -47,10 +46,9 @@ type Registry struct {
 	queue     []*change                   // oldest first; some are superseded
 	sequence  int64                       // of changes
 	version   int64                       // of snapshots
-	texts     interner
-	snapshot  *Snapshot // nil when something changed since
-	refreshed time.Time // when the times of renewals in it were last brought up to date
-	due       time.Time // no lease ends before
+	snapshot  *Snapshot                   // nil when something changed since
+	refreshed time.Time                   // when the times of renewals in it were last brought up to date
+	due       time.Time                   // no lease ends before
 
 	listed   int // applications with instances
 	restored int // instances from a file that were not renewed yet
@@ -106,7 +104,7 @@ func WithClock(now func() time.Time) Option { return func(r *Registry) { r.now =
 
 // New returns an empty registry.
 func New(cfg Config, opts ...Option) *Registry {
-	r := &Registry{cfg: cfg, now: time.Now, log: slog.New(slog.DiscardHandler), texts: interner{seed: maphash.MakeSeed()}}
+	r := &Registry{cfg: cfg, now: time.Now, log: slog.New(slog.DiscardHandler)}
 	r.empty()
 	for _, opt := range opts {
 		opt(r)
@@ -138,10 +136,11 @@ func (r *Registry) find(app, id string) (*application, *lease) {
 // by lastDirtyTimestamp. replicated says that a peer sent it. The error is ErrFull.
 func (r *Registry) Register(i *wire.Instance, replicated bool) error {
 	c := *i
+	c.Compact()
 	return r.Take(&c, replicated)
 }
 
-// Take is [Registry.Register] for an instance that nobody else has, not even a part of it: it is kept in place of a copy.
+// Take is [Registry.Register] for an instance that nobody else has, and that is compact: it is kept in place of a copy.
 func (r *Registry) Take(i *wire.Instance, replicated bool) error {
 	r.mu.Lock()
 	defer r.unlock()
@@ -161,9 +160,8 @@ func (r *Registry) register(next *wire.Instance, replicated bool) error {
 			*next = *before.instance
 		}
 	}
-	r.texts.compact(next)
 	next.Lease.Registration, next.Lease.LastRenewal, next.Lease.Eviction = now.UnixMilli(), now.UnixMilli(), 0
-	r.override(next, before, replicated)
+	r.override(next, before, replicated, now)
 	next.Action, next.LastUpdated = wire.Added, now.UnixMilli()
 
 	if app == nil {
@@ -298,7 +296,7 @@ func (r *Registry) count(l *lease, n int) {
 func perMinute(i *wire.Instance) float64 { return 60 / float64(i.Lease.RenewalInterval) }
 
 // override gives an instance the status that the rules leave it (Netflix: FirstMatchWinsCompositeRule).
-func (r *Registry) override(i *wire.Instance, before *lease, replicated bool) {
+func (r *Registry) override(i *wire.Instance, before *lease, replicated bool, now time.Time) {
 	id := i.ID()
 	if i.OverriddenStatus != discovery.Unknown {
 		if _, set := r.overrides[id]; !set {
@@ -309,7 +307,7 @@ func (r *Registry) override(i *wire.Instance, before *lease, replicated bool) {
 		i.OverriddenStatus = set
 	}
 	i.Status = r.resolve(i, before, replicated)
-	up(i, r.now())
+	up(i, now)
 }
 
 // up notes when an instance first took traffic.
@@ -493,6 +491,7 @@ func (r *Registry) UpdateMetadata(app, id string, entries map[string]string) err
 		merged[key] = value
 	}
 	next.Metadata = discovery.NewMetadata(merged)
+	next.Compact()
 	if w := weight(&next); w > maxWeight && w > l.weight {
 		return ErrTooLarge
 	}

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,14 +44,17 @@ func TestDecodingAllocatesOncePerTenInstancesAtMost(t *testing.T) {
 	}
 }
 
-func TestDecodingARegistrationAllocatesTwelveTimesAtMost(t *testing.T) {
+func TestDecodingARegistrationAllocatesFourTimesAtMost(t *testing.T) {
 	document := wire.JSON.AppendInstance(nil, estate(1).Applications[0].Instances[0])
-	allocations := testing.AllocsPerRun(100, func() {
-		i, err := wire.DecodeInstance(document)
-		require.NoError(t, err)
-		require.Len(t, i.Metadata, 6)
-	})
-	require.LessOrEqual(t, allocations, 12.0, "two without the race detector, which empties pools") // a hundred when every member is remembered
+	least := math.Inf(1)
+	for range 50 { // the race detector empties pools now and then
+		least = min(least, testing.AllocsPerRun(1, func() {
+			i, err := wire.DecodeInstance(document)
+			require.NoError(t, err)
+			require.Len(t, i.Metadata, 6)
+		}))
+	}
+	require.LessOrEqual(t, least, 4.0) // the instance, its metadata, its texts, and a part of what is cut into pieces
 }
 
 func TestAnInstanceStaysAsItIsWhateverIsDecodedAfterIt(t *testing.T) {

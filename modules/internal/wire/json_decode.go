@@ -37,8 +37,8 @@ func DecodeApplication(data []byte) (*Application, error) {
 	return app, nil
 }
 
-// DecodeInstance reads one instance, {"instance":{…}}, with whatever it lacks: [Instance.ID] may be empty. The error is a
-// [*SyntaxError], a [*ShapeError] or a [*ValueError].
+// DecodeInstance reads one instance, {"instance":{…}}, with whatever it lacks: [Instance.ID] may be empty. It is compact: see
+// [Instance.Compact]. The error is a [*SyntaxError], a [*ShapeError] or a [*ValueError].
 func DecodeInstance(data []byte) (*Instance, error) {
 	d := singles.Get().(*jsonDecoder)
 	defer d.release()
@@ -55,6 +55,7 @@ func DecodeInstance(data []byte) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	instance.own()
 	return instance, nil
 }
 
@@ -77,8 +78,7 @@ type jsonDecoder struct {
 	instanceOrder, portOrder, dataCenterOrder, leaseOrder, metadataOrder order
 }
 
-// singles read documents of one instance. They share texts that repeat from one to the next, and the memory of those that do not:
-// who keeps an instance for long copies its texts and metadata.
+// singles read documents of one instance, which mostly look like the ones before.
 var singles = sync.Pool{New: func() any { return &jsonDecoder{jsonScanner: jsonScanner{single: true}, store: newSharedStore()} }}
 
 // release forgets the document.
@@ -265,8 +265,10 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 				continue
 			}
 			i = d.port(&instance.SecurePort, unsaid.SecurePort, "securePort", at)
-			d.keep(&d.securePort.repeat, at, i, "")
-			d.securePort.value = instance.SecurePort
+			if !d.single || d.fault == nil { // which would be heard of only once
+				d.keep(&d.securePort.repeat, at, i, "")
+				d.securePort.value = instance.SecurePort
+			}
 		case "countryId":
 			i = d.small(&instance.CountryID, unsaid.CountryID, at)
 		case "dataCenterInfo":
@@ -275,8 +277,10 @@ func (d *jsonDecoder) fields(instance *Instance, i int) int {
 				continue
 			}
 			i = d.dataCenter(&instance.DataCenter, at)
-			d.keep(&d.center.repeat, at, i, "")
-			d.center.value = instance.DataCenter
+			if !d.single || instance.DataCenter.Metadata == nil { // who is compact has entries of its own
+				d.keep(&d.center.repeat, at, i, "")
+				d.center.value = instance.DataCenter
+			}
 		case "leaseInfo":
 			i = d.lease(&instance.Lease, at)
 		case "metadata":

@@ -11,12 +11,12 @@ import (
 // read, or a negative number once something is wrong: then err tells what, and every method given that number returns it.
 type jsonScanner struct {
 	data    []byte
-	single  bool // nothing in it comes again, so that nothing is worth remembering
+	single  bool // the document is the caller's once it is read: what is worth remembering for the next one is copied
 	depth   int
 	err     error
 	scratch []byte // the last string that held escapes
 
-	nothing memberText // is what a single document has in place of what is remembered
+	nothing memberText // in place of what is not worth remembering
 }
 
 const failed = -1
@@ -126,10 +126,20 @@ func (s *jsonScanner) again(i int, r *repeat) int {
 
 // keep remembers a value that ended well. A number might go on where this one ended.
 func (s *jsonScanner) keep(r *repeat, from, to int, text string) {
-	if r.raw = nil; !s.single && to > from && (s.data[to-1] == '"' || s.data[to-1] == '}') {
+	switch {
+	case to <= from || s.data[to-1] != '"' && s.data[to-1] != '}':
+		r.raw = nil
+	case !s.single:
 		r.raw, r.text = s.data[from:to], text
+	case to-from > memorable:
+		r.raw = nil
+	default:
+		r.raw, r.text = append(r.raw[:0], s.data[from:to]...), text
 	}
 }
+
+// memorable is how long may be what is copied to be remembered.
+const memorable = 128
 
 // mostMembers bounds an order.
 const mostMembers = 48
@@ -157,30 +167,41 @@ func (s *jsonScanner) next(i int, w *walk) (key []byte, at int, more bool) {
 		if rest := s.data[i:]; m.first != w.begun && len(rest) > len(m.raw) && string(rest[:len(m.raw)]) == string(m.raw) {
 			w.at++
 			w.begun = true
-			return m.name, i + len(m.raw), true
+			if i += len(m.raw); s.data[i] <= ' ' {
+				i = s.space(i)
+			}
+			return m.name, i, true
 		}
 	}
 	key, at, more = s.member(i, !w.begun)
-	if more && at > i && !s.single {
-		w.learn(s.data[i:at], key)
+	if more && at > i {
+		w.learn(s.data[i:at], key, s.single)
 	}
 	w.begun = true
 	return key, at, more
 }
 
 // learn notes a member that was not next.
-func (w *walk) learn(raw, name []byte) {
-	for n, m := range w.order.members {
-		if string(m.raw) == string(raw) && m.first != w.begun {
+func (w *walk) learn(raw, name []byte, copied bool) {
+	members := w.order.members
+	for n := range members {
+		if m := &members[n]; string(m.raw) == string(raw) && m.first != w.begun {
 			w.at = n + 1
 			return
 		}
 	}
-	if len(w.order.members) == mostMembers {
-		w.order.members = w.order.members[:0] // the next objects are rather like this one than like those long before
+	if copied {
+		if len(raw) > memorable {
+			w.at = 0
+			return
+		}
+		raw = append([]byte{}, raw...)
+	}
+	if len(members) == mostMembers {
+		members = members[:0] // the next objects are rather like this one than like those long before
 	}
 	name = append([]byte{}, name...) // it may lie in the scratch buffer
-	w.order.members = append(w.order.members, memberText{raw: raw, name: name, first: !w.begun})
+	w.order.members = append(members, memberText{raw: raw, name: name, first: !w.begun})
 	w.at = len(w.order.members)
 }
 

@@ -12,8 +12,8 @@ import (
 // that would keep the document itself alive.
 type store struct {
 	texts     chunk
-	links     chunk // apart, because whoever keeps ids and addresses seldom keeps the URLs
-	repeated  []interned
+	links     chunk      // apart, because whoever keeps ids and addresses seldom keeps the URLs
+	repeated  []interned // nil: what repeats is common
 	instances []Instance
 	perSlab   int
 	pairs     []discovery.Pair
@@ -60,13 +60,10 @@ func newStore(size int) *store {
 	}
 }
 
-// newSharedStore returns a store for many documents of one instance each.
+// newSharedStore returns a store for many documents of one instance each, which live and die apart. What each has for itself it takes
+// out of the chunks when it is read.
 func newSharedStore() *store {
-	return &store{
-		texts: chunk{size: chunkSize / 16}, links: chunk{size: chunkSize / 16},
-		repeated: make([]interned, tableSize/16),
-		perSlab:  1, perPairs: 64,
-	}
+	return &store{texts: chunk{size: chunkSize / 16}, links: chunk{size: chunkSize / 16}, perSlab: 1}
 }
 
 // chunk hands out strings cut from a larger one. A [strings.Builder] that never has to grow lets every string taken from
@@ -101,6 +98,9 @@ func (s *store) intern(b []byte) string {
 // begins anew.
 func (s *store) perhaps(b []byte, alone *uint8) string {
 	if *alone++; *alone > 16 {
+		if s.repeated == nil {
+			return string(b)
+		}
 		return s.texts.text(b)
 	}
 	text, known := s.find(b)
@@ -118,6 +118,9 @@ func (s *store) find(b []byte) (text string, known bool) {
 		return s.texts.text(b), false
 	}
 	hash := hashOf(b)
+	if s.repeated == nil {
+		return common.find(b, hash)
+	}
 	place := &s.repeated[hash&uint32(len(s.repeated)-1)]
 	if place.hash == hash && place.text == string(b) {
 		return place.text, true

@@ -29,7 +29,7 @@ func DecodeApplicationXML(data []byte) (*Application, error) {
 // DecodeInstanceXML is [DecodeInstance] for <instance>.
 func DecodeInstanceXML(data []byte) (*Instance, error) {
 	d := newXMLDecoder(data)
-	d.perSlab = 1 // whoever keeps it keeps no room for others
+	d.perSlab = 1 // who keeps it keeps no room for others
 	instance := d.instance()
 	err := d.root("instance", func() { d.fields(instance) })
 	if err == nil {
@@ -38,6 +38,7 @@ func DecodeInstanceXML(data []byte) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	instance.Compact()
 	return instance, nil
 }
 
