@@ -3,10 +3,17 @@ package eurekaserver_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,4 +195,43 @@ func TestABrowserRunsNothingThatAnInstanceSent(t *testing.T) {
 	b.say("document.querySelector(`" + button + "`).click()")
 	b.until(`[...document.querySelectorAll(".instance")].some(r => r.textContent.includes("0\"'>") && r.textContent.includes("OUT_OF_SERVICE"))`)
 	check()
+}
+
+// TestABrowserFollowsAgainAfterARestart looks through a proxy, which answers itself while the server is away: a browser tries
+// again by itself only where nobody answers.
+func TestABrowserFollowsAgainAfterARestart(t *testing.T) {
+	first, _ := estate(t)
+	var behind atomic.Value
+	behind.Store(first.URL)
+	proxy := httptest.NewServer(&httputil.ReverseProxy{FlushInterval: -1, Transport: &http.Transport{}, ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
+		to, _ := url.Parse(behind.Load().(string))
+		r.SetURL(to)
+	}})
+	t.Cleanup(proxy.Close)
+	b := open(t, proxy.URL+"/")
+	b.until(`document.getElementById("live").textContent === "Live"`)
+	first.Stop()
+	b.until(`document.getElementById("live").textContent === "Not connected" && events.readyState === EventSource.CLOSED`)
+	second, register := estate(t)
+	register("STOCK", instanceOf("localhost:stock:8091", "UP", "http://localhost:8091/actuator/info"))
+	behind.Store(second.URL)
+	b.until(`document.getElementById("live").textContent === "Live" && ` + listed + `.includes("localhost:stock:8091")`)
+	register("STOCK", instanceOf("localhost:stock:8092", "UP", "http://localhost:8092/actuator/info"))
+	b.until(listed + `.includes("localhost:stock:8092")`)
+}
+
+func TestABrowserThatWasGivenTheUserInTheAddressFollowsAndActs(t *testing.T) {
+	server := apptest.Start(t, starter.EurekaServer, apptest.YAML("eureka.dashboard.actions: true\nspring.security.user.password: secret"))
+	register := func(id string) {
+		t.Helper()
+		status, _, _ := ask(t, "POST", server.URL+"/eureka/apps/ORDERS", instanceOf(id, "UP", "http://localhost/info"), "Authorization", "Basic dXNlcjpzZWNyZXQ=")
+		require.Equal(t, 204, status)
+	}
+	register("one")
+	b := open(t, strings.Replace(server.URL, "://", "://user:secret@", 1)+"/")
+	b.until(`document.getElementById("live").textContent === "Live"`)
+	register("two")
+	b.until(listed + ` === "one two"`)
+	b.say(`document.querySelector("button[aria-label='Take one out of service']").click()`)
+	b.until(`!!document.querySelector("button[aria-label='Put one back']")`)
 }

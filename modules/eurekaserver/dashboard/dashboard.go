@@ -96,8 +96,12 @@ func base(path string) string { return strings.Repeat("../", strings.Count(path,
 
 func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 	// A context path is asked for without its slash, too; what is relative would then be looked for beside it.
-	if asked, query, _ := strings.Cut(r.RequestURI, "?"); strings.HasSuffix(r.URL.Path, "/") && strings.HasPrefix(asked, "/") && !strings.HasSuffix(asked, "/") {
-		w.Header().Set("Location", asked[strings.LastIndexByte(asked, '/')+1:]+"/?"+query)
+	if asked, query, more := strings.Cut(r.RequestURI, "?"); strings.HasSuffix(r.URL.Path, "/") && strings.HasPrefix(asked, "/") && !strings.HasSuffix(asked, "/") {
+		to := asked[strings.LastIndexByte(asked, '/')+1:] + "/"
+		if more {
+			to += "?" + query
+		}
+		w.Header().Set("Location", to)
 		w.WriteHeader(http.StatusFound)
 		return
 	}

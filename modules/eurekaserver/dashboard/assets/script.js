@@ -52,6 +52,13 @@ function asked(...names) {
   return query.size ? "?" + query : location.pathname;
 }
 
+// bare returns an address without user and password: a page that was opened with them may not fetch what has them, too.
+function bare(address) {
+  const url = new URL(address, location);
+  url.username = url.password = "";
+  return url;
+}
+
 let loading = false, again = false;
 async function load() {
   if (loading) { again = true; return; }
@@ -61,7 +68,7 @@ async function load() {
       again = false;
       // All that is listed comes when the server can send all: then a search needs no server.
       const query = whole ? asked("failed") : asked("q", "failed");
-      const answer = await fetch(query, {headers: {Accept: "text/html"}});
+      const answer = await fetch(bare(query), {headers: {Accept: "text/html"}});
       if (!answer.ok) throw new Error(answer.status);
       const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
       if (!next) throw new Error("no page");
@@ -106,7 +113,7 @@ document.addEventListener("submit", async event => {
   event.preventDefault();
   const fields = new URLSearchParams(new FormData(form, event.submitter));
   try {
-    const answer = await fetch(form.action, {method: "POST", body: fields, redirect: "manual"});
+    const answer = await fetch(bare(form.action), {method: "POST", body: fields, redirect: "manual"});
     if (answer.type !== "opaqueredirect") throw new Error(await answer.text());
     load();
   } catch (error) {
@@ -114,15 +121,22 @@ document.addEventListener("submit", async event => {
   }
 });
 
-const events = new EventSource(document.body.dataset.events);
-events.onopen = () => { said("Live"); };
-events.onerror = () => { said("Not connected"); };
-let newest;
+let events, newest;
+function listen() {
+  events = new EventSource(document.body.dataset.events);
+  events.onopen = () => { said("Live"); };
+  events.onerror = () => {
+    said("Not connected");
+    // A browser tries again by itself after a cut, but not after an answer such as a proxy's while the server restarts.
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+  };
+  events.onmessage = event => { newest = event.data; follow(); };
+}
 // A page that nobody sees waits until somebody does.
 function follow() {
   if (document.visibilityState === "visible" && newest && newest !== main().dataset.version) load();
 }
-events.onmessage = event => { newest = event.data; follow(); };
+listen();
 document.addEventListener("visibilitychange", follow);
 if (search?.value) load(); // what the server left out, so that another search finds it
 setInterval(tick, 1000);
