@@ -82,6 +82,19 @@ func TestASearchFindsByEveryWordWithoutScripts(t *testing.T) {
 	}
 }
 
+func TestAServiceCountsAllItsInstancesWhateverIsLookedFor(t *testing.T) {
+	r := registry.New(registry.DefaultConfig())
+	register(t, r, "ORDERS", "orders-1")
+	register(t, r, "ORDERS", "orders-2", func(i *wire.Instance) { i.Status = discovery.Down })
+	register(t, r, "STOCK", "stock-1")
+	for _, query := range []string{"", "down", "orders-1", "orders-2"} {
+		body := ask(dashboard.New(r), "GET", "/?q="+query, nil).Body.String()
+		require.Contains(t, body, "<bdi>ORDERS</bdi> <small>1 of 2 up</small>", query)
+		require.Equal(t, query == "", strings.Contains(body, "<bdi>STOCK</bdi> <small>1 of 1 up</small>"), query)
+	}
+	require.Contains(t, ask(dashboard.New(r), "GET", "/", nil).Body.String(), `<a href="?q=DOWN"`, "the figure leads to them")
+}
+
 func TestAPageOfManyInstancesIsBounded(t *testing.T) {
 	r := registry.New(registry.DefaultConfig())
 	for i := range 501 {

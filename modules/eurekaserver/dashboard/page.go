@@ -114,7 +114,8 @@ func (t *text) figures(v view) {
 <div><dt>Services</dt><dd>{}</dd></div>
 `, v.Stats.Applications)
 	for _, s := range v.Statuses {
-		t.put(`<div class="{}"><dt>{}</dt><dd>{}</dd></div>`+"\n", strings.ToLower(s.Name), s.Name, s.Number)
+		t.put(`<div class="{}"><dt>{}</dt><dd><a href="?q={}" aria-label="{} {}: show them" data-key="figure {}">{}</a></dd></div>`+"\n",
+			strings.ToLower(s.Name), s.Name, s.Name, s.Number, s.Name, s.Name, s.Number)
 	}
 	t.put(`<div><dt>Renewals, last minute</dt><dd>{} <small>of {} expected</small></dd></div>
 <div><dt>Leases expired</dt><dd>{}</dd></div>
@@ -147,7 +148,7 @@ func (t *text) services(v view) {
 		for _, s := range v.Services {
 			t.put(`<tbody role="rowgroup">
 <tr role="row" class="service"><th scope="rowgroup" role="rowheader" colspan="7"><bdi>{}</bdi> <small>{} of {} up</small></th></tr>
-`, s.Name, s.Up, len(s.Instances))
+`, s.Name, s.Up, s.All)
 			for _, i := range s.Instances {
 				t.instance(i, v)
 			}

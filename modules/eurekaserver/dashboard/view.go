@@ -25,7 +25,7 @@ type view struct {
 	Actions  bool
 	Stats    registry.Stats
 	Statuses []figure
-	Services []service
+	Services []*service
 	Found    int // instances that the query names
 	Shown    int // of these
 	Events   []event
@@ -38,8 +38,8 @@ type figure struct {
 
 type service struct {
 	Name      string
-	Up        int
-	Instances []instance
+	Up, All   int        // whatever is looked for: one that is down among many is no outage
+	Instances []instance // those found
 }
 
 type instance struct {
@@ -80,7 +80,15 @@ func (h *Handler) look(query string) view {
 		}
 	}
 	words := strings.Fields(strings.ToLower(query))
-	for _, l := range h.registry.Leases() {
+	counted := &service{}
+	for _, l := range h.registry.Leases() { // by service
+		if l.Instance.App != counted.Name {
+			counted = &service{Name: l.Instance.App}
+		}
+		counted.All++
+		if l.Instance.Status == discovery.Up {
+			counted.Up++
+		}
 		if !matches(l.Instance, words) {
 			continue
 		}
@@ -88,15 +96,10 @@ func (h *Handler) look(query string) view {
 			continue
 		}
 		v.Shown++
-		i := h.instance(l)
-		if n := len(v.Services); n == 0 || v.Services[n-1].Name != i.App {
-			v.Services = append(v.Services, service{Name: i.App})
+		if len(counted.Instances) == 0 {
+			v.Services = append(v.Services, counted)
 		}
-		s := &v.Services[len(v.Services)-1]
-		s.Instances = append(s.Instances, i)
-		if i.Status == discovery.Up.String() {
-			s.Up++
-		}
+		counted.Instances = append(counted.Instances, h.instance(l))
 	}
 	for _, e := range events[:min(len(events), maxEvents)] {
 		v.Events = append(v.Events, event{h.age(e.At), e.Kind.String(), e.App, e.ID, e.Status.String()})
