@@ -54,8 +54,8 @@
 //
 // # Snapshot
 //
-// The file is written when something changed, at most once an interval, and whole whenever the program is killed. Instances
-// read from it are served at once, have one lease to be heard of, and count as restored until they are.
+// The file is written when something changed, at once after a quiet interval and else once an interval, and is whole whenever the
+// program is killed. Instances read from it are served at once, have one lease to be heard of, and count as restored until they are.
 //
 //	eureka.server.snapshot:
 //	  file: registry.json

@@ -34,6 +34,9 @@ func (c FileConfig) Validate() error {
 		if info, err := os.Stat(filepath.Dir(c.File)); err != nil || !info.IsDir() {
 			return config.FieldError{Key: "file", Problem: fmt.Sprintf("the directory of %s is not there; make it, or name another", c.File)}
 		}
+		if info, err := os.Stat(c.File); err == nil && info.IsDir() {
+			return config.FieldError{Key: "file", Problem: fmt.Sprintf("%s is a directory; name a file in it", c.File)}
+		}
 	}
 	return nil
 }
@@ -126,21 +129,34 @@ func (r *Registry) Load(path string) error {
 	return nil
 }
 
-// Keep writes the registry to a file whenever it changed, at most once an interval, and when ctx ends. Whenever the program is
-// killed, the file is whole: the one before, or the new one.
+// collected is how long Keep waits for what changes together with the first change after a quiet time.
+const collected = 100 * time.Millisecond
+
+// Keep writes the registry to a file whenever it changed, at most once an interval, and when ctx ends. What changes after a quiet time,
+// as one instance that is cancelled, is written at once, lest it comes back when the program is killed. Whenever that happens, the
+// file is whole: the one before, or the new one.
 func (r *Registry) Keep(ctx context.Context, cfg FileConfig) error {
 	ticker := time.NewTicker(cfg.Interval)
 	defer ticker.Stop()
 	var kept *Snapshot
 	failing := false
+	news := r.News() // nil unless it was quiet
 	for running := true; running; {
 		select {
 		case <-ctx.Done():
 			running = false
 		case <-ticker.C:
+		case <-news:
+			select {
+			case <-ctx.Done():
+			case <-time.After(min(collected, cfg.Interval)):
+			}
+			ticker.Reset(cfg.Interval)
 		}
+		next := r.News() // before the snapshot, or what happens between the two would have to wait
 		now := r.Snapshot()
-		if now == kept {
+		if news = nil; now == kept {
+			news = next
 			continue
 		}
 		err := replace(cfg.File, now.save)

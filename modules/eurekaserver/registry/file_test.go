@@ -94,6 +94,36 @@ func TestADiskThatFailsIsSaidOnceAndHurtsNobody(t *testing.T) {
 	})
 }
 
+func TestAChangeAfterAQuietTimeIsOnTheDiskAtOnceAndManyOnceAnInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := registry.FileConfig{File: filepath.Join(t.TempDir(), "registry.json"), Interval: 5 * time.Second}
+		r := registry.New(registry.DefaultConfig())
+		register(t, r, "A", "a1", "a2", "a3", "a4")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Keep(ctx, cfg) }()
+		kept := func() string {
+			t.Helper()
+			again := registry.New(registry.DefaultConfig())
+			require.NoError(t, again.Load(cfg.File))
+			return names(again.Snapshot().All)
+		}
+		time.Sleep(time.Minute)
+		require.Equal(t, "A: a1 ADDED, a2 ADDED, a3 ADDED, a4 ADDED", kept())
+		require.NoError(t, r.Cancel("A", "a1"))
+		require.NoError(t, r.Cancel("A", "a2"))
+		time.Sleep(200 * time.Millisecond)
+		require.Equal(t, "A: a3 ADDED, a4 ADDED", kept(), "nobody comes back")
+		require.NoError(t, r.Cancel("A", "a3"))
+		time.Sleep(4 * time.Second)
+		require.Equal(t, "A: a3 ADDED, a4 ADDED", kept(), "a busy registry is written once an interval")
+		time.Sleep(2 * time.Second)
+		require.Equal(t, "A: a4 ADDED", kept())
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
 // writer is what this test's own program does when it is started again: it changes a registry and keeps it, until killed. Every
 // application has two instances, but for one that the second was not registered of when the registry was kept.
 func writer(file string) {
