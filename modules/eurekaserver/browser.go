@@ -19,7 +19,7 @@ type Browsers struct {
 // Validate reports everything that cannot work.
 func (b Browsers) Validate() error {
 	for i, host := range b.Hosts {
-		if host == "" || strings.ContainsAny(host, "/:@ ") {
+		if host == "" || strings.ContainsAny(host, "/:@* ") {
 			return config.FieldError{Key: fmt.Sprintf("browser-hosts[%d]", i), Problem: "must be a name such as eureka.example.org, without scheme and port"}
 		}
 	}

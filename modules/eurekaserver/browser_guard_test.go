@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/archimedes-go/archimedes/app/apptest"
+	"github.com/archimedes-go/archimedes/modules/eurekaserver"
 	"github.com/archimedes-go/archimedes/starter"
 )
 
@@ -62,5 +63,12 @@ func TestOnlyPagesOfThisServerChangeTheRegistry(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestABrowserHostIsOneName(t *testing.T) {
+	for host, fits := range map[string]bool{"eureka.example.org": true, "eureka": true, "": false, "*": false, "*.example.org": false, "http://eureka": false, "eureka:8761": false, "two names": false} {
+		err := eurekaserver.Browsers{Hosts: []string{host}}.Validate()
+		require.Equal(t, fits, err == nil, host)
 	}
 }

@@ -132,6 +132,8 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 	for key, value := range map[string]string{
 		"eureka.server.max-size": "0", "eureka.server.snapshot.file": "/nowhere/at/all/registry.json", "eureka.server.rate-limiter-burst-size": "-1",
 		"eureka.server.eviction-interval-timer-in-ms": "0", "eureka.server.max-instances": "none",
+		"eureka.server.renewal-percent-threshold": "NaN", "eureka.server.snapshot.interval": "0",
+		"eureka.server.snapshot": "{file: " + t.TempDir() + "}",
 	} {
 		cfg := configtest.FromYAML(t, "eureka.server.enabled: true\n"+key+": "+value)
 		app := fx.New(fx.NopLogger, fx.Supply(cfg, slog.New(slog.DiscardHandler)), starter.EurekaServer(cfg), fx.Invoke(func(*registry.Registry) {}), fx.Invoke(func(*rest.Handler) {}))

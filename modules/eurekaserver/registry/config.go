@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/archimedes-go/archimedes/config"
@@ -37,7 +38,7 @@ func (c Config) Validate() error {
 	if c.DeltaRetention <= 0 {
 		fault("retention-time-in-m-s-in-delta-queue", "must be positive")
 	}
-	if c.RenewalThreshold < 0 || c.RenewalThreshold > 1 {
+	if c.RenewalThreshold < 0 || c.RenewalThreshold > 1 || math.IsNaN(c.RenewalThreshold) {
 		fault("renewal-percent-threshold", "must be between 0 and 1")
 	}
 	if c.MaxApplications <= 0 {
