@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,6 +155,34 @@ func TestCallersInACircleAreDrawn(t *testing.T) {
 	}
 	require.Equal(t, []string{"24", "279", "279", "534"}, at, "callers stand to the left, but for one call of a circle")
 	require.Equal(t, body, page(t, h, "/eureka-ui/traces"), "the same calls make the same drawing")
+}
+
+func TestFiguresOnLinesThatCrossStandApart(t *testing.T) {
+	h, store := withTraces()
+	n := 0
+	for _, caller := range []string{"a", "b", "c"} {
+		for _, callee := range []string{"x", "y", "z"} {
+			n++
+			call := span(n, 1, 0, caller, "get", traces.Client)
+			call.Failed = n%2 == 0
+			store.Add([]traces.Span{call, span(n, 2, 1, callee, "get", traces.Server)})
+		}
+	}
+	body := page(t, h, "/eureka-ui/traces")
+	var at [][2]int
+	for _, match := range regexp.MustCompile(`<text class="figure(?: bad)?" x="(\d+)" y="(\d+)">`).FindAllStringSubmatch(body, -1) {
+		x, err := strconv.Atoi(match[1])
+		require.NoError(t, err)
+		y, err := strconv.Atoi(match[2])
+		require.NoError(t, err)
+		at = append(at, [2]int{x, y})
+	}
+	require.Len(t, at, 9+4)
+	for i, one := range at {
+		for _, other := range at[i+1:] {
+			require.False(t, max(one[0]-other[0], other[0]-one[0]) < 80 && max(one[1]-other[1], other[1]-one[1]) < 13, "%v and %v of %v", one, other, at)
+		}
+	}
 }
 
 func TestFiguresOfCallsAreRead(t *testing.T) {

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/archimedes-go/archimedes/modules/eurekaserver/dashboard/traces"
@@ -18,7 +19,8 @@ const (
 	boxHigh  = 40
 	bendHigh = 20  // what a line takes that passes a column
 	gapWide  = 125 // between columns, for what is written on the lines
-	gapHigh  = 46
+	gapHigh  = 46  // between the boxes of a column, or more where many lines pass
+	lineHigh = 50  // what is written on a line
 	margin   = 24
 )
 
@@ -47,21 +49,28 @@ func (t *text) graph(v callsView) {
 <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z"/></marker>
 <marker id="bad-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>
 `, wide, high, wide, high)
+	places := make([][]point, len(edges))
 	for i, e := range edges {
-		path, _, _ := draw(lines[i])
+		path, along := draw(lines[i])
+		places[i] = along
 		class, tip := "edge", "tip"
 		if e.Errors > 0 {
 			class, tip = "edge bad", "bad-tip"
 		}
 		t.put(`<path class="{}" d="{}" stroke-width="{}" marker-end="url(#{})"/>`+"\n", class, path, fmt.Sprintf("%.1f", 1.2+2.8*float64(e.Calls)/float64(most)), tip)
 	}
+	var taken []area
 	for _, n := range inOrder(nodes) {
 		t.node(n)
+		taken = append(taken, area{n.x - boxWide/2, n.y - boxHigh/2, n.x + boxWide/2, n.y + boxHigh/2})
 	}
-	for i, e := range edges {
-		_, x, y := draw(lines[i])
-		t.put(`<text class="figure" x="{}" y="{}">{} · {}</text>`, px(x), px(y-6), rate(e.Calls, v.Graph.Window), took(e.P50))
-		t.putIf(e.Errors > 0, `<text class="figure bad" x="{}" y="{}">{} failed</text>`, px(x), px(y+15), percent(e.Errors, e.Calls))
+	for _, i := range byRoom(places) {
+		e := edges[i]
+		text := rate(e.Calls, v.Graph.Window) + " · " + took(e.P50)
+		at, covered := room(places[i], text, e.Errors > 0, taken)
+		taken = append(taken, covered)
+		t.put(`<text class="figure" x="{}" y="{}">{}</text>`, px(at.x), px(at.y-6), text)
+		t.putIf(e.Errors > 0, `<text class="figure bad" x="{}" y="{}">{} failed</text>`, px(at.x), px(at.y+15), percent(e.Errors, e.Calls))
 		t.put("\n")
 	}
 	t.put("</svg>\n</div>\n")
@@ -186,11 +195,26 @@ func layOut(nodes map[string]*node, edges []traces.Edge) (lines [][]*node, wide,
 		}
 		lines = append(lines, append(line, to))
 	}
-	return lines, 2*margin + len(columns)*boxWide + (len(columns)-1)*gapWide, stack(columns)
+	return lines, 2*margin + len(columns)*boxWide + (len(columns)-1)*gapWide, stack(columns, gapFor(columns, lines))
+}
+
+// gapFor returns how far apart boxes stand, so that what is written on the lines between two columns has room.
+func gapFor(columns [][]*node, lines [][]*node) float64 {
+	passing, gap := make([]int, len(columns)), float64(gapHigh)
+	for _, line := range lines {
+		for _, n := range line[:len(line)-1] {
+			passing[n.layer]++
+		}
+	}
+	for i := range len(columns) - 1 {
+		boxes := float64(len(columns[i])+len(columns[i+1])) / 2
+		gap = max(gap, float64(passing[i]*lineHigh)/boxes-boxHigh)
+	}
+	return min(gap, 4*gapHigh)
 }
 
 // stack puts the nodes of each column above each other, in the order of those that they are called by, and returns how high that is.
-func stack(columns [][]*node) int {
+func stack(columns [][]*node, gap float64) int {
 	tall := func(n *node) float64 {
 		if n.bend {
 			return bendHigh
@@ -200,7 +224,7 @@ func stack(columns [][]*node) int {
 	heights, tallest := make([]float64, len(columns)), 0.0
 	for i, column := range columns {
 		for _, n := range column {
-			heights[i] += tall(n) + gapHigh
+			heights[i] += tall(n) + gap
 		}
 		tallest = max(tallest, heights[i])
 	}
@@ -215,36 +239,100 @@ func stack(columns [][]*node) int {
 		top := margin + (tallest-heights[i])/2
 		for _, n := range column {
 			n.x = margin + boxWide/2 + float64(i)*(boxWide+gapWide)
-			n.y = top + (tall(n)+gapHigh)/2
-			top += tall(n) + gapHigh
+			n.y = top + (tall(n)+gap)/2
+			top += tall(n) + gap
 		}
 	}
 	return int(tallest) + 2*margin
 }
 
-// draw returns the path of a line, and where on it there is room for text.
-func draw(line []*node) (path string, x, y float64) {
-	from, to := line[0], line[len(line)-1]
-	if to.layer <= from.layer { // below the boxes, and back
-		x1, x2 := from.x+30, to.x-30
-		y1, y2 := from.y+boxHigh/2, to.y+boxHigh/2
-		low := max(y1, y2) + gapHigh*3/4
-		return fmt.Sprintf("M%s %sC%s %s %s %s %s %s", px(x1), px(y1), px(x1), px(low), px(x2), px(low), px(x2), px(y2)), (x1 + x2) / 2, (y1+y2)/8 + low*3/4
-	}
-	path = "M" + px(from.x+boxWide/2) + " " + px(from.y)
-	for i, n := range line[1:] {
-		before := line[i]
-		x2 := n.x - boxWide/2
-		half := x2 - gapWide/2
-		path += fmt.Sprintf("C%s %s %s %s %s %s", px(half), px(before.y), px(half), px(n.y), px(x2), px(n.y))
-		if n.bend {
-			path += "H" + px(n.x+boxWide/2)
+// point is a place in the drawing, area what something covers there.
+type (
+	point struct{ x, y float64 }
+	area  struct{ left, top, right, bottom float64 }
+)
+
+func (a area) shared(b area) float64 {
+	return max(0, min(a.right, b.right)-max(a.left, b.left)) * max(0, min(a.bottom, b.bottom)-max(a.top, b.top))
+}
+
+// byRoom returns lines in the order in which their texts find a place: a flat one has hardly a choice.
+func byRoom(places [][]point) []int {
+	order, steep := make([]int, len(places)), make([]float64, len(places))
+	for i, all := range places {
+		order[i] = i
+		for _, p := range all {
+			steep[i] = max(steep[i], math.Abs(p.y-all[0].y))
 		}
 	}
-	if first := line[1]; first.bend {
-		return path, first.x, first.y
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(steep[a], steep[b]) })
+	return order
+}
+
+// room returns the first of some places where a text covers nothing that is taken, or the one where it covers least.
+func room(places []point, text string, failed bool, taken []area) (best point, covered area) {
+	const letter, above, below, second = 6.8, 17, -2, 20 // of a text at 12 pixels, which stands on its line, and of one below that
+	half, bottom := letter*float64(len([]rune(text)))/2, float64(below)
+	if failed {
+		bottom = second
 	}
-	return path, to.x - boxWide/2 - gapWide/2, (from.y + to.y) / 2
+	least := math.Inf(1)
+	for _, p := range places {
+		a, sum := area{p.x - half, p.y - above, p.x + half, p.y + bottom}, 0.0
+		for _, t := range taken {
+			sum += a.shared(t)
+		}
+		if sum < least {
+			best, covered, least = p, a, sum
+		}
+	}
+	return best, covered
+}
+
+// curve is one of Bézier's.
+type curve [4]point
+
+func (c curve) at(t float64) point {
+	u := 1 - t
+	a, b, d, e := u*u*u, 3*u*u*t, 3*u*t*t, t*t*t
+	return point{a*c[0].x + b*c[1].x + d*c[2].x + e*c[3].x, a*c[0].y + b*c[1].y + d*c[2].y + e*c[3].y}
+}
+
+func (c curve) path() string {
+	return fmt.Sprintf("C%s %s %s %s %s %s", px(c[1].x), px(c[1].y), px(c[2].x), px(c[2].y), px(c[3].x), px(c[3].y))
+}
+
+// along returns where on a curve a text may stand, the middle first.
+func (c curve) along() (all []point) {
+	for _, t := range [...]float64{.5, .46, .54, .42, .58, .38, .62, .34, .66, .3, .7, .26, .74} {
+		all = append(all, c.at(t))
+	}
+	return all
+}
+
+// draw returns the path of a line, and where on it a text may stand, the best first.
+func draw(line []*node) (path string, places []point) {
+	from, to := line[0], line[len(line)-1]
+	if to.layer <= from.layer { // below the boxes, and back
+		begin, end := point{from.x + 30, from.y + boxHigh/2}, point{to.x - 30, to.y + boxHigh/2}
+		low := max(begin.y, end.y) + gapHigh*3/4
+		c := curve{begin, {begin.x, low}, {end.x, low}, end}
+		return "M" + px(begin.x) + " " + px(begin.y) + c.path(), c.along()
+	}
+	path = "M" + px(from.x+boxWide/2) + " " + px(from.y)
+	var between []point
+	for i, n := range line[1:] {
+		before, right := line[i], n.x-boxWide/2
+		half := right - gapWide/2
+		c := curve{{right - gapWide, before.y}, {half, before.y}, {half, n.y}, {right, n.y}}
+		path += c.path()
+		between = append(between, c.along()...)
+		if n.bend {
+			path += "H" + px(n.x+boxWide/2)
+			places = append(places, point{n.x, n.y})
+		}
+	}
+	return path, append(places, between...)
 }
 
 func px(f float64) string { return fmt.Sprintf("%.0f", f) }
