@@ -24,11 +24,11 @@ func TestTheDashboardIsAtItsPathsAndBehindTheUser(t *testing.T) {
 		yaml string
 		want map[string]int
 	}{
-		"default":      {"", map[string]int{"/": 200, "/eureka-ui": 200, "/eureka-ui/": 200, "/eureka-ui/script.js": 200, "/eureka-ui/x": 404, "/x": 404}},
+		"default":      {"", map[string]int{"/": 200, "/eureka-ui": 200, "/eureka-ui/": 200, "/eureka-ui/script.js": 200, "/eureka-ui/x": 404, "/x": 404, "/lastn": 200, "/eureka/lastn": 404}},
 		"a path":       {"eureka.dashboard.path: /who", map[string]int{"/": 404, "/who": 200, "/eureka-ui/": 200}},
 		"the same":     {"eureka.dashboard.path: /eureka-ui", map[string]int{"/": 404, "/eureka-ui": 200}},
-		"off":          {"eureka.dashboard.enabled: false", map[string]int{"/": 404, "/eureka-ui/": 404, "/eureka/apps": 200}},
-		"a user":       {"spring.security.user.password: secret", map[string]int{"/": 401, "/eureka-ui/": 401, "/eureka-ui/events": 401, "/eureka-ui/script.js": 401}},
+		"off":          {"eureka.dashboard.enabled: false", map[string]int{"/": 404, "/eureka-ui/": 404, "/lastn": 404, "/eureka/apps": 200}},
+		"a user":       {"spring.security.user.password: secret", map[string]int{"/": 401, "/eureka-ui/": 401, "/eureka-ui/events": 401, "/lastn": 401, "/eureka-ui/script.js": 401}},
 		"context path": {"server.servlet.context-path: /estate", map[string]int{"": 200, "/": 200, "/eureka-ui/style.css": 200, "/estate": 404}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -63,7 +63,8 @@
 //
 // # Dashboard
 //
-// The page at / and at /eureka-ui/ shows services, instances, renewals and events, and follows them; see package dashboard. A
+// The page at / and at /eureka-ui/ shows services, instances, renewals and events, and follows them, and /lastn the latest 1000
+// events; see package dashboard. A
 // route of the program's at one of these wins, and so does one such as /* or a static index.html at /, with one warning.
 //
 //	eureka.dashboard:

@@ -25,7 +25,7 @@ func Module(c *config.Config) fx.Option {
 		return fx.Options()
 	}
 	return fx.Module("eurekaserver", fx.Provide(newConfig, newCallers, newFile, newUser, newGuard, newRegistry, newHandler,
-		newDashboardConfig, newTraces, newDashboard, web.AsMount(newMount), web.AsMount(newDoubledMount), web.AsMount(newPage), web.AsMount(newBesidePage), web.AsMount(newCollector), health.AsIndicator(newIndicator)))
+		newDashboardConfig, newTraces, newDashboard, web.AsMount(newMount), web.AsMount(newDoubledMount), web.AsMount(newPage), web.AsMount(newBesidePage), web.AsMount(newLastPage), web.AsMount(newCollector), health.AsIndicator(newIndicator)))
 }
 
 func newConfig(c *config.Config) (registry.Config, error) {
@@ -150,6 +150,14 @@ func newBesidePage(cfg dashboard.Config, h *dashboard.Handler, behind guard) web
 		return web.Mount{}
 	}
 	return web.Mount{Prefix: besides, Handler: behind(h), Untraced: true}
+}
+
+// newLastPage lists events where Eureka's own dashboard does.
+func newLastPage(cfg dashboard.Config, h *dashboard.Handler, behind guard) web.Mount {
+	if !cfg.Enabled {
+		return web.Mount{}
+	}
+	return web.Mount{Prefix: "/lastn", Handler: behind(h), Untraced: true}
 }
 
 func newIndicator(r *registry.Registry) health.Indicator { return indicator(r) }

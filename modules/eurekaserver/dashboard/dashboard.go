@@ -86,6 +86,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, assets, "assets/"+strings.TrimPrefix(path, root))
 	case root, strings.TrimSuffix(root, "/"), h.cfg.Path, strings.TrimSuffix(h.cfg.Path, "/") + "/":
 		h.page(w, r)
+	case root + "lastn", "/lastn": // where Eureka's own dashboard has it
+		h.last(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -109,6 +111,15 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 	v.Title, v.Base, v.Stream, v.More, v.Calls = "Eureka", base(r.URL.Path), "events", v.Shown < v.Found, h.traces != nil
 	var t text
 	t.page(v)
+	t.send(w, http.StatusOK)
+}
+
+func (h *Handler) last(w http.ResponseWriter, r *http.Request) {
+	v := h.lookBack(r.URL.Query().Get("q"))
+	v.Title, v.Base, v.Stream, v.Calls = "Eureka: last events", base(r.URL.Path), "events", h.traces != nil
+	v.More = true // so that a search asks the server
+	var t text
+	t.last(v)
 	t.send(w, http.StatusOK)
 }
 
@@ -207,9 +218,12 @@ func (h *Handler) version() string {
 	return version(h.registry.Events())
 }
 
+// noEvents is the version before anything happened.
+const noEvents = "0"
+
 func version(events []registry.Event) string {
 	if len(events) == 0 {
-		return "0"
+		return noEvents
 	}
 	return strconv.FormatInt(events[0].At.UnixNano(), 36)
 }

@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -80,6 +81,27 @@ func TestASearchFindsByEveryWordWithoutScripts(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTheLatestThousandEventsAreListedAndSearched(t *testing.T) {
+	r := registry.New(registry.DefaultConfig())
+	h := dashboard.New(r)
+	require.Contains(t, ask(h, "GET", "/lastn", nil).Body.String(), "Nothing happened yet.")
+	for i := range 50 {
+		register(t, r, "ORDERS", fmt.Sprintf("orders-%02d", i))
+	}
+	require.NoError(t, r.Cancel("ORDERS", "orders-07"))
+	front := ask(h, "GET", "/", nil).Body.String()
+	require.Equal(t, 30, strings.Count(front, `<span class="when">`))
+	require.Contains(t, front, `<a href="eureka-ui/lastn">`)
+	for path, want := range map[string]int{"/lastn": 51, "/eureka-ui/lastn": 51, "/lastn?q=cancelled": 1, "/lastn?q=orders-07": 2, "/lastn?q=registered+orders-07": 1, "/lastn?q=nobody": 0} {
+		body := ask(h, "GET", path, nil).Body.String()
+		require.Equal(t, want, strings.Count(body, `<span class="when">`), path)
+		require.Equal(t, want == 0, strings.Contains(body, "Nothing matches."), path)
+	}
+	require.Contains(t, ask(h, "GET", "/eureka-ui/lastn", nil).Body.String(), `<a href="../eureka-ui/">Registry</a>`)
+	require.Equal(t, 404, ask(h, "GET", "/lastn/x", nil).Code)
+	require.Equal(t, 405, ask(h, "POST", "/lastn", nil).Code)
 }
 
 func TestAServiceCountsAllItsInstancesWhateverIsLookedFor(t *testing.T) {

@@ -19,6 +19,8 @@
 // A page lists 500 instances at most and says so; /eureka-ui/?q=orders looks for what is beyond. Zone and version
 // are what an instance's metadata say under these names.
 //
+// /lastn, as at Eureka's own dashboard, and /eureka-ui/lastn list the latest 1000 events, found by ?q=expired.
+//
 // With traces, which package traces takes and keeps, /eureka-ui/traces shows who calls whom and the latest 100 traces, found by
 // ?q=orders and ?failed=1; /eureka-ui/traces/<id> draws one of them as a waterfall.
 package dashboard

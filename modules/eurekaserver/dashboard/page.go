@@ -104,7 +104,16 @@ func (t *text) page(v view) {
 	t.begin(v.frame, "Registry", "services", "Service, instance, status, zone")
 	t.figures(v)
 	t.services(v)
-	t.events(v.Events)
+	t.events(v, "Recent events")
+	t.putIf(len(v.Events) == maxEvents, `<p class="note"><a href="{}lastn">All that are kept</a></p>`+"\n", v.Base)
+	t.end()
+}
+
+// last writes the document of all events that are kept.
+func (t *text) last(v view) {
+	t.begin(v.frame, "Registry", "happened", "Service, instance, status, registered, expired")
+	t.events(v, "Last events")
+	t.put(`<p class="note"><a href="{}">Registry</a></p>`+"\n", v.Base)
 	t.end()
 }
 
@@ -214,18 +223,18 @@ func (t *text) when(a age) {
 	t.put(`<time datetime="{}" title="{}" data-seconds="{}">{}</time>`, a.At, a.At, a.Seconds, ago(a.Seconds))
 }
 
-func (t *text) events(events []event) {
+func (t *text) events(v view, title string) {
 	t.put(`<section aria-labelledby="happened">
-<h2 id="happened">Recent events</h2>
-`)
-	if len(events) == 0 {
-		t.put(`<p class="note">Nothing happened yet.</p>
-</section>
-`)
+<h2 id="happened" tabindex="-1">{}</h2>
+`, title)
+	if len(v.Events) == 0 {
+		t.putIf(v.Version == noEvents, `<p class="note">Nothing happened yet.</p>`)
+		t.putIf(v.Version != noEvents, `<p class="note">Nothing matches.</p>`)
+		t.put("\n</section>\n")
 		return
 	}
 	t.put("<ol class=\"events\">\n")
-	for _, e := range events {
+	for _, e := range v.Events {
 		t.put(`<li><span class="when">`)
 		t.when(e.When)
 		t.put(` ago</span> <span>{}`, e.Kind)

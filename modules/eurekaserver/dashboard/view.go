@@ -102,9 +102,26 @@ func (h *Handler) look(query string) view {
 		counted.Instances = append(counted.Instances, h.instance(l))
 	}
 	for _, e := range events[:min(len(events), maxEvents)] {
-		v.Events = append(v.Events, event{h.age(e.At), e.Kind.String(), e.App, e.ID, e.Status.String()})
+		v.Events = append(v.Events, h.event(e))
 	}
 	return v
+}
+
+// lookBack reads what happened. A query finds what has it in its service, id, status or kind.
+func (h *Handler) lookBack(query string) view {
+	events := h.registry.Events()
+	v := view{frame: frame{Version: version(events), Query: query}}
+	words := strings.Fields(strings.ToLower(query))
+	for _, e := range events {
+		if shown := h.event(e); contains(strings.Join([]string{shown.App, shown.ID, shown.Status, shown.Kind}, " "), words) {
+			v.Events = append(v.Events, shown)
+		}
+	}
+	return v
+}
+
+func (h *Handler) event(e registry.Event) event {
+	return event{h.age(e.At), e.Kind.String(), e.App, e.ID, e.Status.String()}
 }
 
 func (h *Handler) instance(l registry.Lease) instance {
@@ -125,7 +142,12 @@ func matches(i *wire.Instance, words []string) bool {
 	if len(words) == 0 {
 		return true
 	}
-	text := strings.ToLower(strings.Join([]string{i.App, i.ID(), i.HostName, i.Status.String(), i.Metadata.Get("zone"), i.Metadata.Get("version")}, " "))
+	return contains(strings.Join([]string{i.App, i.ID(), i.HostName, i.Status.String(), i.Metadata.Get("zone"), i.Metadata.Get("version")}, " "), words)
+}
+
+// contains reports whether a text has every word, whatever its case.
+func contains(text string, words []string) bool {
+	text = strings.ToLower(text)
 	for _, word := range words {
 		if !strings.Contains(text, word) {
 			return false
