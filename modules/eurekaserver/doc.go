@@ -94,9 +94,10 @@
 //
 // # What it tells
 //
-// One log line per change of state; the indicator eurekaServer in the health; the metrics eureka.server.applications, .instances (by
-// status), .instances.restored, .renewals.expected, .renewals.minute, .self.preservation, .evictions, .requests (by operation and
-// outcome). Requests of clients make no spans: heartbeats would be most of all traces.
+// One log line per change of state; with "logging.level.eureka.server: debug" one for each registration that is refused, which says
+// why; the indicator eurekaServer in the health; the metrics eureka.server.applications, .instances (by status), .instances.restored,
+// .renewals.expected, .renewals.minute, .self.preservation, .evictions, .requests (by operation and outcome). Requests of clients
+// make no spans: heartbeats would be most of all traces.
 //
 // Remote regions are not: a fetch that names some is answered with what is registered here, and one warning says so.
 package eurekaserver

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -284,10 +285,12 @@ func (h *Handler) register(w http.ResponseWriter, r request) {
 func (h *Handler) registerDocument(w http.ResponseWriter, r request, f wire.Format, app string, body []byte) {
 	i, err := f.DecodeInstance(body)
 	if err != nil || i.App == "" {
+		h.explain(r, app, cmp.Or(err, errNoApp))
 		refuse(w, f, `{"error": "cannot parse request body"}`, "cannot parse request body")
 		return
 	}
 	if problem := invalid(i, app); problem != "" {
+		h.explain(r, app, errors.New(problem))
 		w.Header().Set("Content-Type", replyFormat(r.Request).ContentType()) // whatever the text is
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, problem) // the caller is gone when this fails
@@ -298,6 +301,13 @@ func (h *Handler) registerDocument(w http.ResponseWriter, r request, f wire.Form
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+var errNoApp = errors.New("no app in it")
+
+// explain says what is wrong with a registration: Eureka's words for it are few. A caller could fill the log, so only who asks is told.
+func (h *Handler) explain(r request, app string, why error) {
+	h.log.DebugContext(r.Context(), "a registration is refused", "app", app, "client", r.RemoteAddr, "error", why)
 }
 
 // invalid returns what Eureka says of a registration that it does not take, in its order.

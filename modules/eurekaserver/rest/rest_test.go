@@ -291,6 +291,17 @@ func TestVIPsAreFoundCaseSensitivelyWithAHashOfTheirOwn(t *testing.T) {
 	require.Equal(t, discovery.Down, found.Applications[0].Instances[0].Status)
 }
 
+func TestTheLogSaysWhyARegistrationIsRefused(t *testing.T) {
+	for change, want := range map[[2]string]string{
+		{`"$":8080`, `"$":"eighty"`}: "port", {`"app":"ORDERS",`, ""}: "no app", {`"hostName":"h"`, `"hostName":""`}: "Missing hostname", {`{"instance":`, `[`}: "not a Eureka document",
+	} {
+		var log bytes.Buffer
+		a := api{t, rest.New(registry.New(registry.DefaultConfig()), rest.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))}
+		require.Equal(t, 400, a.do("POST", "apps/ORDERS", strings.Replace(document("one", "UP", 1), change[0], change[1], 1)).Code, change)
+		require.Regexp(t, `^\S+ level=DEBUG msg="a registration is refused" .*app=ORDERS.*`+want, log.String(), change)
+	}
+}
+
 func TestRemoteRegionsAreAnsweredFromHereAndSaidOnce(t *testing.T) {
 	var log bytes.Buffer
 	a := api{t, rest.New(registry.New(registry.DefaultConfig()), rest.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))}
