@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,6 +197,10 @@ type patientConn struct {
 // Read implements [net.Conn].
 func (c *patientConn) Read(p []byte) (int, error) {
 	c.mu.Lock()
+	if !c.readable.IsZero() && time.Until(c.readable) <= 0 {
+		c.mu.Unlock()
+		return 0, os.ErrDeadlineExceeded // as the connection would say; net/http mostly ends its look-out before it begins
+	}
 	c.reading.Add(1)
 	err := c.tell()
 	c.mu.Unlock()
