@@ -416,11 +416,13 @@ func (h *Handler) renew(w http.ResponseWriter, r request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	overridden := discovery.Unknown
-	if text, _ := parameter(r.URL.RawQuery, "overriddenstatus"); text != "" {
-		overridden = discovery.ParseStatus(text)
+	renewal := registry.Renewal{LastDirty: lastDirty, Overridden: discovery.Unknown, Replicated: replicated(r.Request)}
+	if renewal.Replicated {
+		if text, _ := parameter(r.URL.RawQuery, "overriddenstatus"); text != "" {
+			renewal.Overridden = discovery.ParseStatus(text)
+		}
 	}
-	stored, err := h.registry.Renew(r.parts[1], r.parts[2], registry.Renewal{LastDirty: lastDirty, Overridden: overridden, Replicated: replicated(r.Request)})
+	stored, err := h.registry.Renew(r.parts[1], r.parts[2], renewal)
 	if stored != nil {
 		f := replyFormat(r.Request)
 		w.Header().Set("Content-Type", f.ContentType())

@@ -6,13 +6,14 @@ import "github.com/archimedes-go/archimedes/modules/discovery"
 // the epoch, 0 when absent. Start from [NewInstance]: the zero value carries an override.
 type Instance struct {
 	InstanceID           string
+	LastDirty            int64 // here because a heartbeat reads it with the id and the status: they are one line of memory
+	Status               discovery.Status
+	OverriddenStatus     discovery.Status // discovery.Unknown: no override
 	HostName             string
 	App                  string // upper case
 	AppGroupName         string // upper case
 	IPAddr               string
 	SID                  string
-	Status               discovery.Status
-	OverriddenStatus     discovery.Status // discovery.Unknown: no override
 	Port, SecurePort     Port
 	CountryID            int
 	DataCenter           DataCenter
@@ -26,7 +27,6 @@ type Instance struct {
 	SecureVIPAddress     string
 	Coordinating         bool // isCoordinatingDiscoveryServer
 	LastUpdated          int64
-	LastDirty            int64
 	Action               Action
 	ASGName              string
 }
