@@ -3,6 +3,7 @@ package invoker_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/archimedes-go/archimedes/modules/invoker"
+	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 )
 
 func TestRedirectsAreFollowedByName(t *testing.T) {
@@ -41,6 +43,7 @@ func TestRedirectsAreFollowedByName(t *testing.T) {
 		{"POST", "to=/end&code=303", `GET /end "Bearer x" `},
 		{"POST", "to=/end&code=307", `POST /end body "Bearer x" text/plain;charset=UTF-8`},
 		{"PUT", "to=/end&code=301", `PUT /end body "Bearer x" text/plain;charset=UTF-8`},
+		{"GET", "to=/end%3Fq%3Da+b", `GET /end?q=a%20b "Bearer x" `},
 		{"GET", "to=", "GET /start?to= "},
 	} {
 		var body any
@@ -70,4 +73,62 @@ func TestRedirectsWithoutEndAreAnError(t *testing.T) {
 	require.ErrorContains(t, err, "more than 10 redirects")
 	require.Equal(t, 11, hops)
 	require.False(t, strings.Contains(err.Error(), "?"))
+}
+
+func TestARedirectToWhatIsNoURLIsAnErrorThatNamesItWithoutItsSecrets(t *testing.T) {
+	for location, named := range map[string]string{
+		"http://[::1/next?token=secret":           "http://[::1/next",
+		"http://user:secret@stock:x/next":         "http://stock:x/next",
+		"/%zz?token=secret":                       "/%zz",
+		"http://st ock/next?token=secret":         "http://st ock/next",
+		"ftp://stock/next?token=secret":           "ftp://stock/next",
+		"http://user:secret@stock/next":           "http://stock/next",
+		"javascript:alert('secret')//?secret=yes": "javascript://",
+	} {
+		t.Run(location, func(t *testing.T) {
+			c := calling(t, loadbalancer.DefaultConfig(), ab(), invoker.WithTransport(stub(func(r *http.Request) (*http.Response, error) {
+				response := ok(r)
+				response.StatusCode = http.StatusFound
+				response.Header.Set("Location", location)
+				return response, nil
+			})))
+			_, err := invoker.GetForObject[string](t.Context(), c, "http://stock/first?token=secret")
+			var failed *invoker.CallError
+			var redirect *invoker.RedirectError
+			require.ErrorAs(t, err, &failed)
+			require.ErrorAs(t, err, &redirect)
+			require.Equal(t, []string{"http://stock/first", named}, []string{redirect.From, redirect.To})
+			require.NotContains(t, err.Error(), "secret")
+		})
+	}
+}
+
+func TestARedirectToTheSameHostOverTLSIsFollowedThere(t *testing.T) {
+	for _, one := range []struct {
+		from, to, reached, authorization string
+	}{
+		{"http://shop.example/a", "https://shop.example/a", "https://shop.example/a", "Bearer x"},
+		{"http://shop.example:80/a", "https://SHOP.example/b", "https://SHOP.example/b", "Bearer x"},
+		{"http://shop.example/a", "http://shop.example:80/b", "http://shop.example/b", "Bearer x"},
+		{"https://shop.example/a", "http://shop.example/b", "http://shop.example/b", ""},
+		{"http://shop.example/a", "https://shop.example:8443/b", "https://shop.example:8443/b", ""},
+		{"http://shop.example/a", "https://other.example/b", "https://other.example/b", ""},
+	} {
+		t.Run(one.from+" to "+one.to, func(t *testing.T) {
+			calls := 0
+			p := invoker.NewPlain(invoker.DefaultConfig(), invoker.WithTransport(stub(func(r *http.Request) (*http.Response, error) {
+				response := ok(r)
+				if calls++; calls == 1 {
+					response.StatusCode = http.StatusMovedPermanently
+					response.Header.Set("Location", one.to)
+				} else {
+					response.Body, response.ContentLength = io.NopCloser(strings.NewReader(r.URL.String()+" "+r.Header.Get("Authorization"))), -1
+				}
+				return response, nil
+			})))
+			var said string
+			require.NoError(t, p.Get(one.from).Header("Authorization", "Bearer x").Into(t.Context(), &said))
+			require.Equal(t, one.reached+" "+one.authorization, said)
+		})
+	}
 }
