@@ -1,6 +1,7 @@
 package loadbalancer_test
 
 import (
+	"cmp"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -173,6 +174,21 @@ func TestTheOwnZoneIsLookedForWhereSpringLooks(t *testing.T) {
 			require.Equal(t, tc.zone, cfg.Zone)
 		})
 	}
+}
+
+func TestTheOwnZoneFollowsFromTheMachinesNameWhenNoOtherIsSet(t *testing.T) {
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	_, want, _ := strings.Cut(host, ".")
+	want = cmp.Or(want, "b") // a name without a dot tells no zone, and the next place is looked at
+	c := configtest.FromYAML(t, `
+spring.cloud.loadbalancer: {configurations: zone-preference, eureka.approximate-zone-from-hostname: true}
+eureka.instance.metadata-map.zone: b`)
+	var b *loadbalancer.Balancer
+	app := fx.New(fx.NopLogger, fx.Supply(c, slog.New(slog.DiscardHandler)), fx.Supply(fx.Annotate(stock(), fx.As(new(discovery.Resolver)))),
+		loadbalancer.Module(c), fx.Populate(&b))
+	require.NoError(t, app.Err())
+	require.Equal(t, want, b.Config().Zone)
 }
 
 func TestModuleCountsWithTheProvidersMeters(t *testing.T) {
