@@ -54,6 +54,9 @@ func Register(ctx context.Context, cfg Config) (*Agent, error) { return start(ct
 func Discover(ctx context.Context, cfg Config) (*Agent, error) { return start(ctx, cfg, false, true) }
 
 func start(ctx context.Context, cfg Config, register, discover bool) (*Agent, error) {
+	if ctx == nil {
+		return nil, errors.New("starter: a context is needed, which bounds the lifetime of the agent; it is nil")
+	}
 	wait, cancel := context.WithTimeout(ctx, firstAnswers)
 	defer cancel()
 	properties, err := cfg.properties(register, discover)
@@ -114,6 +117,9 @@ func start(ctx context.Context, cfg Config, register, discover bool) (*Agent, er
 func (a *Agent) Close(ctx context.Context) error {
 	if a == nil {
 		return nil
+	}
+	if ctx == nil {
+		ctx = context.Background() // whoever says no more wants it to leave all the same
 	}
 	a.once.Do(func() {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.budget)

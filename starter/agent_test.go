@@ -169,3 +169,30 @@ func TestTwoAgentsAreIndependent(t *testing.T) {
 	_, err := b.DoService(t.Context(), "nobody", "/")
 	require.True(t, errors.Is(err, discovery.ErrUnknownService))
 }
+
+func TestANilContextIsAnErrorAndClosesAllTheSame(t *testing.T) {
+	var none context.Context
+	server := eurekatest.NewServer(t)
+	for _, start := range []func(context.Context, starter.Config) (*starter.Agent, error){starter.Init, starter.Register, starter.Discover} {
+		_, err := start(none, localConfig(server))
+		require.ErrorContains(t, err, "a context is needed")
+	}
+	a := agent(t, starter.Init, localConfig(server))
+	for name, call := range map[string]func() error{
+		"Instances":    func() error { _, err := a.Instances(none, "nobody"); return err },
+		"Refresh":      func() error { return a.Refresh(none) },
+		"SetStatus":    func() error { return a.SetStatus(none, discovery.OutOfService) },
+		"ClearStatus":  func() error { return a.ClearStatus(none) },
+		"DoService":    func() error { _, err := a.DoService(none, "orders", "/"); return err },
+		"Applications": func() error { _, err := a.REST().Applications(none); return err },
+		"ServerStatus": func() error { _, err := a.REST().ServerStatus(none); return err },
+		"WalkNodes": func() error {
+			_, err := starter.WalkNodes(none, a, "orders", "/", func(context.Context, string) (int, error) { return 0, nil })
+			return err
+		},
+	} {
+		require.ErrorContains(t, call(), "context", name)
+	}
+	require.NoError(t, a.Close(none))
+	require.Nil(t, server.Only("orders"))
+}

@@ -167,11 +167,16 @@ type answer struct {
 	url    string
 }
 
+var errNoContext = errors.New("eureka: a context is needed, which is nil")
+
 // do asks servers in order until one gives an answer that the operation knows. decode may refuse an answer, too: a page of
 // a proxy with status 200 is no registry.
 func (c *Client) do(ctx context.Context, r request, decode func(answer) error) (answer, error) {
 	if r.nameless() {
 		return answer{}, fmt.Errorf("eureka: %s %s: a name or an id is empty", r.method, r.path)
+	}
+	if ctx == nil {
+		return answer{}, errNoContext
 	}
 	c.age()
 	var failures []error

@@ -190,6 +190,9 @@ func (r *Registrar) declined() bool {
 
 // Await returns when the registry has listed the instance for the first time, or with ctx.
 func (r *Registrar) Await(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	select {
 	case <-r.first:
 		return nil
@@ -212,6 +215,9 @@ func (r *Registrar) step(ctx context.Context, do func(context.Context) error) er
 
 // ask has Run do something and waits for it.
 func (r *Registrar) ask(ctx context.Context, do func(context.Context) error, stop bool) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	done := make(chan error, 1)
 	r.enqueue(command{do: do, ctx: ctx, done: done, stop: stop})
 	select {

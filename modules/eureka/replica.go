@@ -63,12 +63,18 @@ const earlyPause = 2 * time.Second
 func (r *Replica) Instances(ctx context.Context, service string) (*discovery.Set, error) {
 	s := r.now.Load()
 	if s == nil {
+		if ctx == nil {
+			return nil, errNoContext
+		}
 		if s = r.first(ctx); s == nil {
 			return nil, r.unavailable(ctx, service)
 		}
 	}
 	if set := s.find(service); set != nil {
 		return set, nil
+	}
+	if ctx == nil {
+		return nil, errNoContext
 	}
 	if s = r.lookEarly(ctx); s != nil {
 		if set := s.find(service); set != nil {
@@ -88,6 +94,9 @@ func (r *Replica) Peek(service string) *discovery.Set {
 
 // Await returns when the registry was fetched for the first time, or with ctx.
 func (r *Replica) Await(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	for {
 		looked := r.nextLook()
 		if r.now.Load() != nil {
@@ -175,6 +184,9 @@ func (r *Replica) nextLook() <-chan struct{} {
 // Refresh looks at the registry now, waits for the answer, and returns the error of the look. What a look that is already under way
 // finds does not count: the registry may have changed since it was asked.
 func (r *Replica) Refresh(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	r.mu.Lock()
 	looked := r.fresh()
 	r.mu.Unlock()

@@ -21,6 +21,9 @@ type Change struct {
 //
 //	go replica.Watch(ctx, func(c eureka.Change) { log.Info("changed", "service", c.Service, "added", len(c.Added)) })
 func (r *Replica) Watch(ctx context.Context, fn func(Change)) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	told := &snapshot{}
 	for {
 		looked := r.nextLook()

@@ -16,6 +16,9 @@ type manner struct {
 
 // deliver sends a request and measures the whole of it.
 func deliver(c Caller, request *http.Request, route string, m manner) (*http.Response, error) {
+	if request == nil {
+		return nil, &RequestError{Err: errors.New("there is no request")}
+	}
 	meter := c.measures()
 	if !meter.Timed() || request.URL == nil {
 		return timed(c, request, route, m)

@@ -153,6 +153,8 @@ type about struct {
 	instance string
 }
 
+var errNoContext = errors.New("a call needs a context, which is nil")
+
 // request makes the request, and returns the path of the template, which names its spans.
 func (w *written) request(ctx context.Context, own *settings, target any) (request *http.Request, route string, err error) {
 	template, at := w.template, w.template
@@ -163,7 +165,7 @@ func (w *written) request(ctx context.Context, own *settings, target any) (reque
 		return &RequestError{Method: w.method, URL: shownTemplate(at), Err: err}
 	}
 	if ctx == nil {
-		return nil, "", fault(errors.New("a call needs a context, which is nil"))
+		return nil, "", fault(errNoContext)
 	}
 	at = template
 	if !w.raw {

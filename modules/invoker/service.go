@@ -74,8 +74,17 @@ func WalkNodes[T any](ctx context.Context, c *Client, service, path string, fn f
 	var none T
 	walker, w := c.service(service, path, options)
 	failed := &CallError{Method: "walk", URL: withoutQuery(w.template)}
-	if c.balancer == nil {
-		failed.Cause = &RequestError{Method: failed.Method, URL: failed.URL, Err: c.without(service)}
+	fault := error(nil)
+	switch {
+	case ctx == nil:
+		fault = errNoContext
+	case fn == nil:
+		fault = errors.New("there is no function to call")
+	case c.balancer == nil:
+		fault = c.without(service)
+	}
+	if fault != nil {
+		failed.Cause = &RequestError{Method: failed.Method, URL: failed.URL, Err: fault}
 		return none, failed
 	}
 	leave, err := c.balancer.Enter(ctx, service)

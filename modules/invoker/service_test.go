@@ -242,3 +242,18 @@ func TestADeadNodeIsRememberedBetweenWalks(t *testing.T) {
 	}
 	require.Equal(t, 5, tried, "after five failures it is left alone for seconds")
 }
+
+func TestWalkingWithoutAContextOrAFunctionIsAnError(t *testing.T) {
+	c := rest(t, dead(t, "a"))
+	fn := func(context.Context, string) (int, error) { return 1, nil }
+	var request *invoker.RequestError
+	_, err := invoker.WalkNodes(nil, c, "stock", "/", fn) //nolint:staticcheck // which is the point
+	require.ErrorAs(t, err, &request)
+	require.ErrorContains(t, err, "a call needs a context, which is nil")
+	_, err = invoker.WalkNodes[int](t.Context(), c, "stock", "/", nil)
+	require.ErrorAs(t, err, &request)
+	require.ErrorContains(t, err, "there is no function to call")
+	_, err = c.Do(nil)
+	require.ErrorAs(t, err, &request)
+	require.ErrorContains(t, err, "there is no request")
+}

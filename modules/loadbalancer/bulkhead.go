@@ -76,7 +76,7 @@ func (b *Balancer) Enter(ctx context.Context, service string) (leave func(), err
 		return leave, nil
 	default:
 	}
-	if h.wait > 0 {
+	if h.wait > 0 && ctx != nil {
 		late := time.NewTimer(h.wait)
 		defer late.Stop()
 		select {
