@@ -89,6 +89,9 @@ func redirected(request *http.Request, response *http.Response) (*http.Request, 
 	at := response.Request.URL // at the instance
 	target = at.ResolveReference(target)
 	elsewhere := originOf(target) != originOf(at)
+	if byName := request.URL.Host != at.Host; byName && target.Host == at.Host {
+		elsewhere = false // an instance that another ends TLS for may not know its own scheme
+	}
 	if !elsewhere {
 		target.Scheme, target.Host = request.URL.Scheme, request.URL.Host
 	}

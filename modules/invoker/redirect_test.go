@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/archimedes-go/archimedes/modules/discovery"
 	"github.com/archimedes-go/archimedes/modules/invoker"
 	"github.com/archimedes-go/archimedes/modules/loadbalancer"
 )
@@ -58,6 +59,22 @@ func TestRedirectsAreFollowedByName(t *testing.T) {
 	require.NoError(t, err, "a redirect to a redirect without a place to go is the answer")
 	_, err = ask("GET", "to=http%3A%2F%2Felsewhere.example%2F", nil)
 	require.ErrorContains(t, err, "invoker.Plain")
+}
+
+func TestARedirectToTheInstanceItselfKeepsTheSchemeOfTheCall(t *testing.T) {
+	var reached []string
+	c := calling(t, loadbalancer.DefaultConfig(), []discovery.Instance{{ID: "a", SecureAddress: "a:8443"}}, invoker.WithTransport(stub(func(r *http.Request) (*http.Response, error) {
+		reached = append(reached, r.URL.String()+" "+r.Header.Get("Authorization"))
+		response := ok(r)
+		if r.URL.Path == "/start" {
+			response.StatusCode = http.StatusFound
+			response.Header.Set("Location", "http://"+r.URL.Host+"/end")
+		}
+		return response, nil
+	})), invoker.WithDefaults(invoker.Header("Authorization", "Bearer x")))
+	_, err := invoker.GetForObject[string](t.Context(), c, "https://stock/start")
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://a:8443/start Bearer x", "https://a:8443/end Bearer x"}, reached)
 }
 
 func TestRedirectsWithoutEndAreAnError(t *testing.T) {
