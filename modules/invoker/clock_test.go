@@ -178,7 +178,7 @@ func TestCallsWithManyDeadlinesAreEachCutInTheirTimeWhileOthersAreAnswered(t *te
 		want := make(map[string]time.Duration)
 		var all sync.WaitGroup
 		for i := range 97 {
-			deadline, path, fails := time.Duration(1+i*29%97)*time.Second, fmt.Sprint("/late/", i), error(context.DeadlineExceeded)
+			deadline, path, fails := time.Duration(1+i*29%97)*time.Second, fmt.Sprint("/late/", i), context.DeadlineExceeded
 			if want[path] = deadline / 2; i%3 == 0 {
 				delete(want, path)
 				path, fails = fmt.Sprint("/well/", i), nil
